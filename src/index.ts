@@ -1,0 +1,6 @@
+/**
+ * The public face of Athanor: tensors, transforms and errors.
+ *
+ * @module
+ */
+export * from "./base/errors.ts";

@@ -1,0 +1,34 @@
+/**
+ * Runs before every test file. A test fails when it prints without `allowConsole`, and when a leak
+ * check finds more live resources after the test than before it. Unhandled rejections fail the run
+ * through vitest itself (`dangerouslyIgnoreUnhandledErrors` stays off).
+ */
+import { afterEach, beforeEach } from "vitest";
+import { unwatchConsole, watchConsole } from "./console.ts";
+import { leakChecks } from "./leak-checks.ts";
+
+let before: number[] = [];
+
+beforeEach(() => {
+  before = leakChecks.map((check) => check.count());
+  watchConsole();
+});
+
+afterEach(() => {
+  const printed = unwatchConsole();
+  if (printed.length > 0) {
+    throw new Error(
+      `console: a test must not print, got ${printed.join("; ")}; ` +
+        "remove the call or announce it with allowConsole() from test/console.ts",
+    );
+  }
+  for (const [index, check] of leakChecks.entries()) {
+    const after = check.count();
+    if (after !== before[index]) {
+      throw new Error(
+        `${check.name}: must return to the count before the test, got ${before[index]} before ` +
+          `and ${after} after; free what the test made`,
+      );
+    }
+  }
+});
