@@ -1,0 +1,261 @@
+import type { DType } from "./dtype.ts";
+import type { Shape } from "./shape.ts";
+
+/** No attributes. */
+export type None = Readonly<Record<never, never>>;
+
+/** Axes a reduction folds; they stay in the result with size 1. */
+export interface ReduceAttrs {
+  readonly axes: readonly number[];
+}
+
+/**
+ * Axes of a maximum or minimum, and who receives the gradient among equal elements: `even` shares
+ * it (torch.amax), `first` gives it to the first in row-major order (torch.max(dim), max pooling).
+ */
+export interface ExtremumAttrs extends ReduceAttrs {
+  readonly ties: "even" | "first";
+}
+
+/** One dim of a gather, scatter, concat, sort or scan. */
+export interface DimAttrs {
+  readonly dim: number;
+}
+
+/** Half-open strided range per dim; a negative step walks down from `start`. */
+export interface SliceAttrs {
+  readonly start: readonly number[];
+  readonly step: readonly number[];
+  readonly shape: Shape;
+}
+
+/** Padding per dim: elements before, after and between neighbours, filled with `value`. */
+export interface PadAttrs {
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+  readonly interior: readonly number[];
+  readonly value: number;
+}
+
+/**
+ * Sliding windows over `dims`: each dim shrinks to its number of windows, and the window sizes are
+ * appended as new last dims in the order of `dims`.
+ */
+export interface WindowAttrs {
+  readonly dims: readonly number[];
+  readonly size: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+/** Geometry of an N-d convolution (cross-correlation, as torch): one entry per spatial dim. */
+export interface ConvAttrs {
+  readonly stride: readonly number[];
+  readonly padLow: readonly number[];
+  readonly padHigh: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+/** A convolution gradient also needs the sizes the forward pass knew. */
+export interface ConvGradAttrs extends ConvAttrs {
+  /** Spatial sizes of the input (for convInputGrad) or of the kernel (for convWeightGrad). */
+  readonly sizes: readonly number[];
+}
+
+/**
+ * Attributes of every primitive. This map *is* the closed op set: each rule table of the project
+ * is a `Record` over its keys, so a missing row is a compile error.
+ */
+export interface OpAttrs {
+  // Leaves
+  /** Placeholder whose value arrives when a program runs; `id` tells inputs apart. */
+  readonly input: { readonly id: number };
+  /** A number known while compiling; always a scalar, `expand` gives it a shape. */
+  readonly constant: { readonly value: number };
+  /** 0, 1, … size-1 as i32. */
+  readonly iota: { readonly size: number };
+  /** Threefry-2x32 bits: src = [key u32 [2]] → u32 of `shape`; the counter is the flat index. */
+  readonly randomBits: { readonly shape: Shape };
+
+  // Elementwise, one operand
+  readonly neg: None;
+  readonly abs: None;
+  readonly sign: None;
+  readonly floor: None;
+  readonly ceil: None;
+  readonly trunc: None;
+  readonly round: None;
+  readonly sqrt: None;
+  readonly exp: None;
+  readonly expm1: None;
+  readonly log: None;
+  readonly log1p: None;
+  readonly sin: None;
+  readonly cos: None;
+  readonly tanh: None;
+  readonly erf: None;
+  /** Logical for bool, bitwise for integers. */
+  readonly not: None;
+  readonly cast: { readonly dtype: DType };
+  /** Same bits, other dtype of the same width. */
+  readonly bitcast: { readonly dtype: DType };
+
+  // Elementwise, two operands of one shape and dtype
+  readonly add: None;
+  readonly sub: None;
+  readonly mul: None;
+  /** IEEE for floats, truncating for integers (x/0 = 0 for integers). */
+  readonly div: None;
+  /** Remainder with the sign of the dividend (C fmod); 0 for an integer divisor 0. */
+  readonly rem: None;
+  readonly pow: None;
+  readonly max: None;
+  readonly min: None;
+  readonly and: None;
+  readonly or: None;
+  readonly xor: None;
+  readonly shl: None;
+  /** Arithmetic for signed, logical for unsigned. */
+  readonly shr: None;
+  readonly eq: None;
+  readonly ne: None;
+  readonly lt: None;
+  readonly le: None;
+  /** src = [condition bool, a, b]. */
+  readonly where: None;
+
+  // Reductions
+  readonly reduceSum: ReduceAttrs;
+  readonly reduceProd: ReduceAttrs;
+  readonly reduceMax: ExtremumAttrs;
+  readonly reduceMin: ExtremumAttrs;
+  /** First index of the maximum along one dim (kept with size 1) as i32; NaN counts as largest. */
+  readonly argmax: DimAttrs;
+  /** Running sum, product, maximum or minimum along a dim, inclusive. */
+  readonly scan: DimAttrs & { readonly kind: "sum" | "prod" | "max" | "min" };
+
+  // Movement
+  readonly reshape: { readonly shape: Shape };
+  readonly permute: { readonly perm: readonly number[] };
+  /** Same rank, size-1 dims repeat. */
+  readonly expand: { readonly shape: Shape };
+  readonly slice: SliceAttrs;
+  readonly pad: PadAttrs;
+  readonly concat: DimAttrs;
+  readonly window: WindowAttrs;
+
+  // Indexing
+  /** torch.gather: src = [x, index i32]; out[i][j] = x[index[i][j]][j] for dim 0. */
+  readonly gather: DimAttrs;
+  /** torch.scatter(_add): src = [base, index i32, updates]. With `set`, the last write wins. */
+  readonly scatter: DimAttrs & { readonly mode: "add" | "set" };
+  /** Stable sorting permutation along a dim as i32; NaN counts as largest. */
+  readonly argsort: DimAttrs & { readonly descending: boolean };
+  /** Indices of the k largest (or smallest) along a dim, sorted by value, as i32. */
+  readonly topk: DimAttrs & { readonly k: number; readonly largest: boolean };
+
+  // Contractions
+  /** [B…, M, K] · [B…, K, N] → [B…, M, N]; equal batch dims. */
+  readonly dot: None;
+  /** x [N, C, …S], w [O, C/groups, …K] → [N, O, …P]. */
+  readonly conv: ConvAttrs;
+  /** src = [g [N, O, …P], w] → [N, C, …sizes]; also torch's transposed convolution. */
+  readonly convInputGrad: ConvGradAttrs;
+  /** src = [x, g] → [O, C/groups, …sizes]. */
+  readonly convWeightGrad: ConvGradAttrs;
+
+  // Effects and structure
+  /** src = [input, value]: the input's buffer receives the value when the program ends. */
+  readonly assign: None;
+  /** A named host function over whole buffers. */
+  readonly custom: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
+  /** src = [x, …after]: x, computed no earlier than `after` and never merged with a twin. */
+  readonly barrier: None;
+  /** Identity that marks the output of a checkpointed region; nodes with ids ≥ `boundary` and
+   *  < the marker's are recomputed in the backward pass. */
+  readonly checkpoint: { readonly boundary: number };
+}
+
+/** Name of a primitive. */
+export type Op = keyof OpAttrs;
+
+/** How an op relates its operands' elements to its own: what fusion and vmap need to know. */
+export type OpClass =
+  | "leaf"
+  | "elementwise"
+  | "reduce"
+  | "movement"
+  | "index"
+  | "contraction"
+  | "structure";
+
+/** Class of every primitive. */
+export const opClass: Readonly<Record<Op, OpClass>> = {
+  input: "leaf",
+  constant: "leaf",
+  iota: "leaf",
+  randomBits: "leaf",
+  neg: "elementwise",
+  abs: "elementwise",
+  sign: "elementwise",
+  floor: "elementwise",
+  ceil: "elementwise",
+  trunc: "elementwise",
+  round: "elementwise",
+  sqrt: "elementwise",
+  exp: "elementwise",
+  expm1: "elementwise",
+  log: "elementwise",
+  log1p: "elementwise",
+  sin: "elementwise",
+  cos: "elementwise",
+  tanh: "elementwise",
+  erf: "elementwise",
+  not: "elementwise",
+  cast: "elementwise",
+  bitcast: "elementwise",
+  add: "elementwise",
+  sub: "elementwise",
+  mul: "elementwise",
+  div: "elementwise",
+  rem: "elementwise",
+  pow: "elementwise",
+  max: "elementwise",
+  min: "elementwise",
+  and: "elementwise",
+  or: "elementwise",
+  xor: "elementwise",
+  shl: "elementwise",
+  shr: "elementwise",
+  eq: "elementwise",
+  ne: "elementwise",
+  lt: "elementwise",
+  le: "elementwise",
+  where: "elementwise",
+  reduceSum: "reduce",
+  reduceProd: "reduce",
+  reduceMax: "reduce",
+  reduceMin: "reduce",
+  argmax: "reduce",
+  scan: "index",
+  reshape: "movement",
+  permute: "movement",
+  expand: "movement",
+  slice: "movement",
+  pad: "movement",
+  concat: "movement",
+  window: "movement",
+  gather: "index",
+  scatter: "index",
+  argsort: "index",
+  topk: "index",
+  dot: "contraction",
+  conv: "contraction",
+  convInputGrad: "contraction",
+  convWeightGrad: "contraction",
+  assign: "structure",
+  custom: "structure",
+  barrier: "structure",
+  checkpoint: "structure",
+};
