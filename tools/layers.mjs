@@ -177,7 +177,11 @@ function layerRules() {
     }
     return {
       files: [`src/${name}/**/*.ts`],
-      excludeFiles: ["**/*.test.ts", "**/node/**", ...(isDoor(name) ? [`src/${name}/index.ts`] : [])],
+      excludeFiles: [
+        "**/*.test.ts",
+        "**/node/**",
+        ...(isDoor(name) ? [`src/${name}/index.ts`] : []),
+      ],
       rules: { "no-restricted-imports": ["error", { patterns }] },
     };
   });
@@ -221,6 +225,7 @@ if (process.argv[1] && relative(process.argv[1], fileURLToPath(import.meta.url))
   const changed = syncLayers({ write: !check });
   const unknown = unknownFolders();
   for (const path of changed) console.log(`${check ? "out of date" : "wrote"}: ${path}`);
-  for (const name of unknown) console.log(`src/${name}: not in the layer table of tools/layers.mjs`);
+  for (const name of unknown)
+    console.log(`src/${name}: not in the layer table of tools/layers.mjs`);
   if (unknown.length > 0 || (check && changed.length > 0)) process.exitCode = 1;
 }

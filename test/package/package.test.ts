@@ -1,0 +1,98 @@
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createConsumer, doors, execute, exportedNames, isWritten } from "./consumer.ts";
+import { manifest, root, type Consumer } from "./consumer.ts";
+
+/**
+ * Most bytes that an import may cost after bundling, minifying and gzip. Raise one only with the
+ * date and the reason.
+ * 2026-11-23: first ceilings, set before the compiler was complete.
+ */
+const gzipCeilings: Readonly<Record<string, number>> = { athanor: 120_000, "athanor/nn": 120_000 };
+
+let consumer: Consumer;
+beforeAll(() => {
+  consumer = createConsumer();
+});
+afterAll(() => consumer?.remove());
+
+async function gzippedBundleBytes(specifier: string): Promise<number> {
+  const input = join(consumer.folder, `bundle-${specifier.replaceAll("/", "-")}.mjs`);
+  writeFileSync(input, `export * from "${specifier}";\n`);
+  const bundle = await rolldown({ input, platform: "node", logLevel: "silent" });
+  const { output } = await bundle.generate({ format: "esm", minify: true });
+  await bundle.close();
+  const code = output.map((file) => (file.type === "chunk" ? file.code : "")).join("\n");
+  return gzipSync(code).byteLength;
+}
+
+describe.each(doors)("door $specifier", (door) => {
+  it.skipIf(!isWritten(door))("is imported from the packed tarball", () => {
+    expect(exportedNames(door.specifier, consumer.folder)).not.toEqual([]);
+  });
+
+  it.skipIf(!isWritten(door))("is imported by its own name from the repository root", () => {
+    expect(exportedNames(door.specifier, root)).toEqual(
+      exportedNames(door.specifier, consumer.folder),
+    );
+  });
+
+  it.skipIf(!isWritten(door))("points at files that the tarball holds", () => {
+    for (const file of [door.source, door.types, door.code]) {
+      expect(existsSync(join(consumer.installed, file)), file).toBe(true);
+    }
+  });
+});
+
+describe("tarball", () => {
+  it("has declarations that compile in strict mode without skipLibCheck", () => {
+    const imports = doors.filter(isWritten).map((door) => `import "${door.specifier}";\n`);
+    writeFileSync(join(consumer.folder, "consumer.mts"), imports.join(""));
+    const options = "--noEmit --strict --module NodeNext --target ES2023 --types --lib".split(" ");
+    options.splice(options.indexOf("--types") + 1, 0, "");
+    const libraries = "ES2023,ESNext.Disposable,DOM";
+    const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
+    const args = [compiler, ...options, libraries, "--skipLibCheck", "false", "consumer.mts"];
+    expect(execute(process.execPath, args, consumer.folder)).toBe("");
+  });
+
+  it("holds no tests and no build state", () => {
+    const files = readdirSync(consumer.installed, { recursive: true }).map(String);
+    expect(files.filter((file) => /\.test\.|tsbuildinfo|tsconfig/.test(file))).toEqual([]);
+  });
+
+  it("names no folder of this machine", () => {
+    const files = readdirSync(join(consumer.installed, "dist"), { recursive: true }).map(String);
+    const texts = files.filter((file) => /\.(js|ts|map)$/.test(file));
+    const leaks = texts.filter((file) =>
+      readFileSync(join(consumer.installed, "dist", file), "utf8").includes(root),
+    );
+    expect(leaks).toEqual([]);
+  });
+
+  const command = manifest.bin["athanor"] ?? "";
+  const commandSource = command.replace(/^(\.\/)?dist\//, "src/").replace(/\.js$/, ".ts");
+  it.skipIf(!existsSync(join(root, commandSource)))(
+    "has a command line that answers --help",
+    () => {
+      const main = join(consumer.installed, command);
+      expect(readFileSync(main, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+      expect(execute(process.execPath, [main, "--help"], consumer.folder)).toContain("athanor");
+    },
+  );
+});
+
+describe("bundle size", () => {
+  const limited = doors.filter((door) => door.specifier in gzipCeilings);
+  it.skipIf(!limited.every(isWritten)).each(limited)(
+    "$specifier stays under its ceiling",
+    async ({ specifier }) => {
+      const bytes = await gzippedBundleBytes(specifier);
+      expect(bytes).toBeGreaterThan(0);
+      expect(bytes).toBeLessThanOrEqual(gzipCeilings[specifier] ?? 0);
+    },
+  );
+});
