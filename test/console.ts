@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-export const consoleMethods = ["log", "info", "warn", "error", "debug", "trace"] as const;
+const consoleMethods = ["log", "info", "warn", "error", "debug", "trace"] as const;
 type ConsoleMethod = (typeof consoleMethods)[number];
 
 interface ConsoleCall {

@@ -11,17 +11,18 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/**
- * `imports`: the layers a folder may import. `platform`: what its code may assume of its
- * environment: "none" (any JavaScript engine), "node", or "web" (Node and browsers).
- * `door`: the folder's index.ts is a public entry point of the package.
- */
 const everyLibraryLayer = [
   "base ir autodiff compiler runtime backends/reference backends/wasm",
   "engine tensor text nn optim data io",
 ].flatMap((names) => names.split(" "));
 
-/** @type {Record<string, { imports: string[], platform?: "node" | "web", door?: boolean }>} */
+/**
+ * `imports`: the layers a folder may import. `platform`: what its code may assume beyond a plain
+ * JavaScript engine: "node", or "web" (Node and browsers). `door`: the folder's index.ts is a
+ * public entry point of the package.
+ *
+ * @type {Record<string, { imports: string[], platform?: "node" | "web", door?: boolean }>}
+ */
 export const layers = {
   base: row(""),
   ir: row("base"),
@@ -100,37 +101,40 @@ function projectConfig(folder, { platform = "none", references, include, exclude
   };
 }
 
+/** Layers without a platform may keep platform code in a folder `node/`: a project of its own. */
+const isPlatformCode = (file) => /(^|\/)node\//.test(file);
+const hasNodeFolder = (name) =>
+  layers[name].platform === undefined && codeOf(name).some((file) => file.startsWith("node/"));
+const hasPureCode = (name) =>
+  layers[name].platform !== undefined || codeOf(name).some((file) => !isPlatformCode(file));
+
 function derivedTsconfigs() {
   const configs = {};
-  const projects = [];
+  const pureProjects = (names) => names.filter(hasPureCode);
+  const nodeProjects = (names) => names.filter(hasNodeFolder).map((name) => `${name}/node`);
   for (const name of present) {
-    const references = layers[name].imports.filter((other) => present.includes(other));
-    const isPlatformCode = (file) => /(^|\/)node\//.test(file);
-    const hasNodeFolder =
-      layers[name].platform === undefined && codeOf(name).some((file) => file.startsWith("node/"));
-    const onlyNode = hasNodeFolder && codeOf(name).every(isPlatformCode);
-    if (hasNodeFolder) {
-      const own = onlyNode ? references : [...references, name];
+    const { imports, platform } = layers[name];
+    const below = imports.filter((other) => present.includes(other));
+    if (hasNodeFolder(name)) {
       configs[`src/${name}/node/tsconfig.json`] = projectConfig(`${name}/node`, {
         platform: "node",
         include: ["**/*.ts"],
         exclude: ["**/*.test.ts"],
-        references: own,
+        references: [...pureProjects([...below, name]), ...nodeProjects(below)],
       });
-      projects.push(`${name}/node`);
     }
-    if (onlyNode) continue;
+    if (!hasPureCode(name)) continue;
     const exclude = ["**/*.test.ts"];
     if (isDoor(name)) exclude.push("index.ts");
-    if (hasNodeFolder) exclude.push("node");
+    if (hasNodeFolder(name)) exclude.push("node");
     configs[`src/${name}/tsconfig.json`] = projectConfig(name, {
-      platform: layers[name].platform,
+      platform,
       include: ["**/*.ts"],
       exclude,
-      references,
+      references: [...pureProjects(below), ...(platform === undefined ? [] : nodeProjects(below))],
     });
-    projects.push(name);
   }
+  const projects = [...pureProjects(present), ...nodeProjects(present)];
   const doors = Object.keys(layers)
     .filter(isDoor)
     .map((name) => `${name}/index.ts`)

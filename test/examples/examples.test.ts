@@ -7,7 +7,7 @@ const folder = join(import.meta.dirname, "../../examples");
 const examples = readdirSync(folder).filter((file) => file.endsWith(".ts"));
 
 describe("examples", () => {
-  if (examples.length === 0) it.todo("none is written yet");
+  if (examples.length === 0) it.skip("none is written yet", () => {});
 
   it.each(examples)("%s runs and prints something", async (file) => {
     const printed = allowConsole();
