@@ -1,0 +1,172 @@
+import { DTypeError, ShapeError } from "../base/errors.ts";
+import { add, fullLike } from "../ir/build.ts";
+import { isDifferentiable } from "../ir/graph.ts";
+import type { Node, NodeOf, OpNode } from "../ir/node.ts";
+import type { Op } from "../ir/ops.ts";
+import { formatShape, numel, sameShape } from "../ir/shape.ts";
+import type { Region } from "./region.ts";
+import { recompute } from "./region.ts";
+import type { VjpRule } from "./vjp-rule.ts";
+import { constantValue } from "./vjp-rule.ts";
+import { vjpRules } from "./vjp-rules.ts";
+
+function ruleOf<K extends Op>(node: OpNode<K>): VjpRule<K> {
+  return vjpRules[node.op];
+}
+
+function operandCotangent<K extends Op>(node: OpNode<K>, g: Node, operand: number): Node | null {
+  const rule = ruleOf(node);
+  if (rule === "none" || rule === "region") return null;
+  if (typeof rule === "function") return rule(node, g, operand);
+  return rule[operand]?.(node, g, operand) ?? null;
+}
+
+/** Nodes from `since` on that the outputs need, operands first. */
+function nodesSince(outputs: readonly Node[], since: number): Node[] {
+  const seen = new Set<Node>(outputs);
+  const pending = [...seen];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const source of node.src) {
+      if (source.id < since || seen.has(source)) continue;
+      seen.add(source);
+      pending.push(source);
+    }
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** The nodes through which a gradient reaches `targets`. */
+function dependents(order: readonly Node[], targets: ReadonlySet<Node>): Set<Node> {
+  const found = new Set<Node>();
+  for (const node of order) {
+    if (!isDifferentiable(node)) continue;
+    const rule: VjpRule<Op> = ruleOf(node);
+    const passes = (source: Node, operand: number): boolean =>
+      found.has(source) && !(Array.isArray(rule) && rule[operand] === null);
+    if (targets.has(node) || (rule !== "none" && node.src.some(passes))) found.add(node);
+  }
+  return found;
+}
+
+/** The cotangents of one backward pass, summed in the order in which they arrive. */
+class Accumulator {
+  readonly #sums = new Map<Node, Node>();
+
+  add(node: Node, cotangent: Node | null): void {
+    if (cotangent === null || constantValue(cotangent) === 0) return;
+    const sum = this.#sums.get(node);
+    this.#sums.set(node, sum === undefined ? cotangent : add(sum, cotangent));
+  }
+
+  get(node: Node): Node | undefined {
+    return this.#sums.get(node);
+  }
+}
+
+/**
+ * Checkpoint marks whose cotangent is known. Marks of one call are collected, so that several
+ * results of a region share one recomputation, until a node that the region may read is next.
+ */
+class PendingRegions {
+  readonly #regions = new Map<number, Region>();
+
+  add(mark: NodeOf<"checkpoint">, cotangent: Node): void {
+    const { boundary } = mark.attrs;
+    const region = this.#regions.get(boundary) ?? { boundary, marks: [], cotangents: [] };
+    region.marks.push(mark);
+    region.cotangents.push(cotangent);
+    this.#regions.set(boundary, region);
+  }
+
+  /** Regions that must be differentiated before `node` passes its cotangent on. */
+  takeBefore(node: Node, isTarget: boolean): Region[] {
+    const due = [...this.#regions.values()].filter(
+      ({ boundary }) => isTarget || node.id < boundary,
+    );
+    for (const { boundary } of due) this.#regions.delete(boundary);
+    return due;
+  }
+}
+
+function seed(output: Node, cotangent: Node | null | undefined): Node | null {
+  if (!isDifferentiable(output)) {
+    throw new DTypeError(`grad: output must be a float, got ${output.dtype}; cast it first`);
+  }
+  if (cotangent === undefined) {
+    if (numel(output.shape) === 1) return fullLike(output, 1);
+    throw new ShapeError(
+      `grad: output must have one element, got ${formatShape(output.shape)}; ` +
+        "reduce it or give its cotangent",
+    );
+  }
+  if (cotangent === null) return null;
+  if (cotangent.dtype !== output.dtype || !sameShape(cotangent.shape, output.shape)) {
+    throw new ShapeError(
+      `grad: cotangent must be ${output.dtype}${formatShape(output.shape)} like the output, ` +
+        `got ${cotangent.dtype}${formatShape(cotangent.shape)}`,
+    );
+  }
+  return cotangent;
+}
+
+/**
+ * Reverse-mode gradient as graph → graph: Σ_k cotangent_k · ∂output_k/∂w for each w of `wrt`. The
+ * result is plain graph again, so it can itself be differentiated.
+ * @param cotangents - one per output, of its shape and dtype; null leaves an output out. Ones for
+ *   outputs of one element when not given.
+ * @returns one node per `wrt`, null where no output depends on it differentiably.
+ * @throws {ShapeError | DTypeError} if outputs and cotangents do not fit.
+ */
+export function gradients(
+  outputs: Node | readonly Node[],
+  cotangents: Node | readonly (Node | null)[] | undefined,
+  wrt: readonly Node[],
+): (Node | null)[] {
+  const roots: readonly Node[] = "id" in outputs ? [outputs] : outputs;
+  const seeds = cotangents !== undefined && "id" in cotangents ? [cotangents] : cotangents;
+  if (seeds !== undefined && seeds.length !== roots.length) {
+    throw new ShapeError(
+      `grad: needs one cotangent per output, got ${seeds.length} for ${roots.length} outputs`,
+    );
+  }
+  const sums = new Accumulator();
+  roots.forEach((root, i) => sums.add(root, seed(root, seeds?.[i])));
+  const targets = new Set(wrt);
+  const first = wrt.reduce((id, node) => Math.min(id, node.id), Infinity);
+  backward(nodesSince(roots, first), targets, sums);
+  return wrt.map((node) => (isDifferentiable(node) ? (sums.get(node) ?? null) : null));
+}
+
+function backward(order: readonly Node[], targets: ReadonlySet<Node>, sums: Accumulator): void {
+  const live = dependents(order, targets);
+  const regions = new PendingRegions();
+  for (const node of order.toReversed()) {
+    if (!live.has(node)) continue;
+    for (const region of regions.takeBefore(node, targets.has(node))) {
+      differentiateRegion(region, live, targets, sums);
+    }
+    const g = sums.get(node);
+    if (g === undefined) continue;
+    if (node.op === "checkpoint") {
+      if (live.has(node.src[0])) regions.add(node, g);
+      continue;
+    }
+    node.src.forEach((source, operand) => {
+      if (live.has(source)) sums.add(source, operandCotangent(node, g, operand));
+    });
+  }
+}
+
+/** Gradients of a recomputed region go to its cut: the nodes that the region reads. */
+function differentiateRegion(
+  region: Region,
+  live: ReadonlySet<Node>,
+  targets: ReadonlySet<Node>,
+  sums: Accumulator,
+): void {
+  const { values, barriers } = recompute(region, (node) => targets.has(node));
+  const cuts = [...barriers.keys()].filter((node) => live.has(node));
+  const stands = cuts.map((node) => barriers.get(node) ?? node);
+  const results = gradients(values, region.cotangents, stands);
+  cuts.forEach((node, i) => sums.add(node, results[i]));
+}

@@ -1,0 +1,37 @@
+import { conv, convInputGrad, convWeightGrad, dot, transpose } from "../ir/build.ts";
+import type { Node } from "../ir/node.ts";
+import type { ConvAttrs, ConvGradAttrs } from "../ir/ops.ts";
+import type { VjpTable } from "./vjp-rule.ts";
+
+const transposeLast = (x: Node): Node => transpose(x, x.shape.length - 2, x.shape.length - 1);
+
+const spatial = (node: Node): readonly number[] => node.shape.slice(2);
+
+/** Only the geometry: stray attributes would make twins of equal nodes. */
+function geometry({ stride, padLow, padHigh, dilation, groups }: ConvAttrs): ConvAttrs {
+  return { stride, padLow, padHigh, dilation, groups };
+}
+
+function withSizes(attrs: ConvAttrs, of: Node): ConvGradAttrs {
+  return { ...geometry(attrs), sizes: spatial(of) };
+}
+
+/** Contractions are linear in each operand, so the three convolutions derive into each other. */
+export const contractionVjp: Pick<VjpTable, "dot" | "conv" | "convInputGrad" | "convWeightGrad"> = {
+  dot: [
+    ({ src: [, b] }, g) => dot(g, transposeLast(b)),
+    ({ src: [a] }, g) => dot(transposeLast(a), g),
+  ],
+  conv: [
+    ({ src: [x, w], attrs }, g) => convInputGrad(g, w, withSizes(attrs, x)),
+    ({ src: [x, w], attrs }, g) => convWeightGrad(x, g, withSizes(attrs, w)),
+  ],
+  convInputGrad: [
+    ({ src: [, w], attrs }, g) => conv(g, w, geometry(attrs)),
+    ({ src: [out, w], attrs }, g) => convWeightGrad(g, out, withSizes(attrs, w)),
+  ],
+  convWeightGrad: [
+    ({ src: [x, out], attrs }, g) => convInputGrad(out, g, withSizes(attrs, x)),
+    ({ src: [x], attrs }, g) => conv(x, g, geometry(attrs)),
+  ],
+};
