@@ -67,8 +67,7 @@ function closeWindow(
     // Windows that tile the dim: putting each window behind its index restores the line.
     const order = range(last);
     const tiled = permute(g, [...order.slice(0, dim + 1), last, ...order.slice(dim + 1)]);
-    const shape = [...g.shape.slice(0, last)];
-    shape[dim] = count * window.size;
+    const shape = g.shape.slice(0, last).with(dim, count * window.size);
     return spread(reshape(tiled, shape), dim, 0, 1, size);
   }
   const terms = range(window.size).map((offset) => {
