@@ -10,12 +10,8 @@ import type { VjpRule } from "./vjp-rule.ts";
 import { constantValue } from "./vjp-rule.ts";
 import { vjpRules } from "./vjp-rules.ts";
 
-function ruleOf<K extends Op>(node: OpNode<K>): VjpRule<K> {
-  return vjpRules[node.op];
-}
-
 function operandCotangent<K extends Op>(node: OpNode<K>, g: Node, operand: number): Node | null {
-  const rule = ruleOf(node);
+  const rule: VjpRule<K> = vjpRules[node.op];
   if (rule === "none" || rule === "region") return null;
   if (typeof rule === "function") return rule(node, g, operand);
   return rule[operand]?.(node, g, operand) ?? null;
@@ -40,10 +36,8 @@ function dependents(order: readonly Node[], targets: ReadonlySet<Node>): Set<Nod
   const found = new Set<Node>();
   for (const node of order) {
     if (!isDifferentiable(node)) continue;
-    const rule: VjpRule<Op> = ruleOf(node);
-    const passes = (source: Node, operand: number): boolean =>
-      found.has(source) && !(Array.isArray(rule) && rule[operand] === null);
-    if (targets.has(node) || (rule !== "none" && node.src.some(passes))) found.add(node);
+    const passes = vjpRules[node.op] !== "none" && node.src.some((source) => found.has(source));
+    if (passes || targets.has(node)) found.add(node);
   }
   return found;
 }
