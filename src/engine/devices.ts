@@ -1,0 +1,95 @@
+import { DeviceError } from "../base/errors.ts";
+import { ReferenceBackend } from "../backends/reference/backend.ts";
+import type { Backend, MemoryStats } from "../runtime/backend.ts";
+import { environmentVariable } from "./platform.ts";
+
+/** Name of a device: `wasm`, `reference`, or `auto` for the best one here. */
+export type DeviceName = string;
+
+/** What a backend is created with. */
+export interface DeviceOptions {
+  /** Worker threads, counting the calling one. */
+  readonly threads?: number;
+}
+
+/** How a device comes to life: at once, or after loading code. */
+export interface DeviceFactory {
+  readonly create?: (options: DeviceOptions) => Backend;
+  readonly load?: (options: DeviceOptions) => Promise<Backend>;
+}
+
+const factories = new Map<DeviceName, DeviceFactory>([
+  ["reference", { create: () => new ReferenceBackend() }],
+]);
+const preference: readonly DeviceName[] = ["wasm", "reference"];
+const backends = new Map<DeviceName, Backend>();
+let fallback: DeviceName | undefined;
+
+/** Adds a device to the table. */
+export function registerDevice(name: DeviceName, factory: DeviceFactory): void {
+  factories.set(name, factory);
+}
+
+/** Turns `auto` and undefined into a device of the table. @throws {DeviceError} if it is not there. */
+export function resolveDevice(name: DeviceName | undefined): DeviceName {
+  if (name === undefined) return defaultDevice();
+  if (name === "auto") return preference.find((device) => factories.has(device)) ?? "reference";
+  if (!factories.has(name)) {
+    const known = [...factories.keys()].join(", ");
+    throw new DeviceError(`device: must be one of ${known} or auto, got "${name}"`);
+  }
+  return name;
+}
+
+/** Device of tensors that name none. */
+export function defaultDevice(): DeviceName {
+  fallback ??= resolveDevice(environmentVariable("ATHANOR_DEVICE") ?? "auto");
+  return fallback;
+}
+
+/** Sets the device of tensors that name none. @throws {DeviceError} if it is not in the table. */
+export function setDefaultDevice(name: DeviceName): void {
+  fallback = resolveDevice(name);
+}
+
+/** The running backend of a device, created on first use. */
+export function backendOf(name: DeviceName): Backend {
+  const running = backends.get(name);
+  if (running !== undefined) return running;
+  const create = factories.get(resolveDevice(name))?.create;
+  if (create === undefined) {
+    throw new DeviceError(`device: ${name} loads asynchronously; await init({ device: "${name}" })`);
+  }
+  const backend = create({});
+  backends.set(name, backend);
+  return backend;
+}
+
+/** Starts a device ahead of its first use, with options. */
+export async function startDevice(name: DeviceName, options: DeviceOptions): Promise<Backend> {
+  const running = backends.get(name);
+  if (running !== undefined) {
+    if (options.threads !== undefined && options.threads !== running.info.threads) {
+      throw new DeviceError(
+        `init: ${name} already runs with ${running.info.threads} threads, got threads ${options.threads}; ` +
+          "call init before the first tensor is computed",
+      );
+    }
+    return running;
+  }
+  const { create, load } = factories.get(resolveDevice(name)) ?? {};
+  const backend = create !== undefined ? create(options) : await load?.(options);
+  if (backend === undefined) throw new DeviceError(`device: ${name} cannot be started here`);
+  backends.set(name, backend);
+  return backend;
+}
+
+/** Devices that run now. */
+export function runningDevices(): DeviceName[] {
+  return [...backends.keys()];
+}
+
+/** Live and peak memory of a device. @defaultValue the default device */
+export function memoryStats(device?: DeviceName): MemoryStats {
+  return backendOf(resolveDevice(device)).memory();
+}

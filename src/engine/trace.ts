@@ -1,0 +1,114 @@
+import { UsageError } from "../base/errors.ts";
+import { input } from "../ir/build.ts";
+import type { Node } from "../ir/node.ts";
+import { Cell } from "./cell.ts";
+import type { CellType } from "./cell.ts";
+
+/** A tensor a traced function reads from outside: an argument or something it closes over. */
+export interface Slot {
+  readonly node: Node;
+  /** The captured cell; undefined for arguments. */
+  readonly cell: Cell | undefined;
+  /** Keeps the captured tensor's handle, and so its cell, from being collected. */
+  readonly owner: object | undefined;
+  /** Whether the trace made the cell and has to dispose it. */
+  readonly isConstant: boolean;
+}
+
+/** The record of one run of a function over symbols. */
+export class Trace {
+  readonly slots: Slot[] = [];
+  /** Cells made while tracing; they end with it. */
+  readonly created: Cell[] = [];
+  /** New values of slots, by slot. */
+  readonly updates = new Map<number, Node>();
+  readonly name: string;
+  isOpen = true;
+  readonly #slotOf = new Map<Cell, number>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** A cell that stands for the next argument. */
+  argument(type: CellType): Cell {
+    const cell = new Cell(type, { trace: this });
+    const node = input(type.shape, type.dtype);
+    this.#addSlot(cell, { node, cell: undefined, owner: undefined, isConstant: false });
+    this.created.push(cell);
+    return cell;
+  }
+
+  /** The cell's value as this trace sees it; capturing it when it comes from outside. */
+  nodeOf(cell: Cell, owner: object): Node {
+    if (cell.isDisposed) throw cell.unusable();
+    if (cell.symbol !== undefined) return cell.symbol;
+    const slot = this.#slotOf.get(cell) ?? this.#capture(cell, owner);
+    return this.updates.get(slot) ?? this.slots[slot].node;
+  }
+
+  assign(cell: Cell, owner: object, node: Node): void {
+    if (cell.isDisposed) throw cell.unusable();
+    const isArgument = this.#slotOf.has(cell);
+    if (cell.trace === this && !isArgument) cell.symbol = node;
+    else this.updates.set(this.#slotOf.get(cell) ?? this.#capture(cell, owner), node);
+  }
+
+  /** Ends the trace: what was made inside becomes unusable. */
+  close(): void {
+    this.isOpen = false;
+    for (const cell of this.created) cell.dispose();
+    this.created.length = 0;
+    this.#slotOf.clear();
+  }
+
+  /** Frees the constants that were made while tracing. */
+  releaseConstants(): void {
+    for (const slot of this.slots) if (slot.isConstant) slot.cell?.dispose();
+  }
+
+  #capture(cell: Cell, owner: object): number {
+    if (cell.trace !== undefined && cell.trace !== this) throw cell.unusable();
+    const node = input(cell.shape, cell.dtype);
+    if (cell.trace === undefined) {
+      return this.#addSlot(cell, { node, cell, owner, isConstant: false });
+    }
+    // Made from host data inside the trace: the program keeps it as a constant of its own.
+    const constant = new Cell(cell, { value: cell.value.retain() });
+    return this.#addSlot(cell, { node, cell: constant, owner: undefined, isConstant: true });
+  }
+
+  #addSlot(cell: Cell, slot: Slot): number {
+    const index = this.slots.length;
+    this.slots.push(slot);
+    this.#slotOf.set(cell, index);
+    return index;
+  }
+}
+
+let current: Trace | undefined;
+
+/** The trace that is being recorded, if any. */
+export function currentTrace(): Trace | undefined {
+  return current;
+}
+
+/** Runs `fn` while recording into `trace`. */
+export function withTrace<R>(trace: Trace | undefined, fn: () => R): R {
+  const outer = current;
+  current = trace;
+  try {
+    return fn();
+  } finally {
+    current = outer;
+  }
+}
+
+/** @throws {UsageError} inside a trace. */
+export function refuseInTrace(what: string): void {
+  if (current === undefined) return;
+  throw new UsageError(
+    `${what}: not possible while ${current.name} is traced by jit, because values do not exist yet; ` +
+      "do it outside the jitted function",
+  );
+}
