@@ -1,0 +1,67 @@
+import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
+import type { ModuleBuilder } from "./assembler.ts";
+import { controlBlock, SPIN_ROUNDS } from "./control-block.ts";
+
+/** A sleeping thread looks for failures this often; after so many naps it gives up. */
+const NAP_NANOSECONDS = 100_000_000;
+const NAP_LIMIT = 3000;
+
+/**
+ * Defines (threads: i32) → (): returns when that many threads have called it. Writes before it in
+ * any thread are seen after it in all. Traps when another thread failed.
+ */
+export function defineBarrier(module: ModuleBuilder, shared: boolean): FunctionRef {
+  return module.function("barrier", ["i32"], [], (f) => {
+    if (shared) writeBarrier(f);
+  });
+}
+
+function writeBarrier(f: FunctionBuilder): void {
+  const threads = 0;
+  const [generation, spins, naps] = f.locals("i32", 3);
+  f.get(threads).i32(2).emit("i32.lt_s");
+  f.if(() => f.emit("return"));
+  readWord(f, controlBlock.barrierGeneration).set(generation);
+  f.i32(0).i32(1).atomic("i32.atomic.rmw.add", controlBlock.barrierCount);
+  f.i32(1).emit("i32.add").get(threads).emit("i32.eq");
+  f.if(() => {
+    release(f);
+    f.emit("return");
+  });
+  f.i32(NAP_LIMIT).set(naps);
+  f.loop((again) => {
+    f.i32(SPIN_ROUNDS).set(spins);
+    f.loop((spin) => {
+      readWord(f, controlBlock.barrierGeneration).get(generation).emit("i32.ne");
+      f.if(() => f.emit("return"));
+      f.get(spins).i32(1).emit("i32.sub").tee(spins).brIf(spin);
+    });
+    readWord(f, controlBlock.failure);
+    f.if(() => f.emit("unreachable"));
+    readWord(f, controlBlock.spinOnly).brIf(again);
+    nap(f, generation);
+    f.get(naps).i32(1).emit("i32.sub").tee(naps).brIf(again);
+  });
+  f.emit("unreachable");
+}
+
+/** The last thread opens the barrier; the count is reset before anybody can enter the next one. */
+function release(f: FunctionBuilder): void {
+  f.i32(0).i32(0).atomic("i32.atomic.store", controlBlock.barrierCount);
+  f.i32(0).i32(1).atomic("i32.atomic.rmw.add", controlBlock.barrierGeneration).emit("drop");
+  readWord(f, controlBlock.barrierSleepers);
+  f.if(() => {
+    f.i32(0).i32(-1).atomic("memory.atomic.notify", controlBlock.barrierGeneration).emit("drop");
+  });
+}
+
+function nap(f: FunctionBuilder, generation: number): void {
+  f.i32(0).i32(1).atomic("i32.atomic.rmw.add", controlBlock.barrierSleepers).emit("drop");
+  f.i32(0).get(generation).i64(NAP_NANOSECONDS);
+  f.atomic("memory.atomic.wait32", controlBlock.barrierGeneration).emit("drop");
+  f.i32(0).i32(1).atomic("i32.atomic.rmw.sub", controlBlock.barrierSleepers).emit("drop");
+}
+
+function readWord(f: FunctionBuilder, address: number): FunctionBuilder {
+  return f.i32(0).atomic("i32.atomic.load", address);
+}

@@ -1,0 +1,43 @@
+/**
+ * Layout of the control block: the first bytes of the memory that all threads share. Words that
+ * different threads write stand in different cache lines.
+ */
+export const controlBlock = {
+  /** Number of the current command; workers wait for it to change. */
+  sequence: 64,
+  /** Workers that sleep on `sequence`. */
+  sleepers: 128,
+  /** Workers that finished the current command. */
+  done: 192,
+  /** Not 0 while the calling thread sleeps on `done`. */
+  callerSleeps: 256,
+  /** Threads that arrived at the current barrier, its generation, and who sleeps on that. */
+  barrierCount: 320,
+  barrierGeneration: 384,
+  barrierSleepers: 448,
+  /** Not 0 when nobody may sleep in a barrier, because the caller is a browser's main thread. */
+  spinOnly: 512,
+  /** 0, or 1 + the id of the first thread that failed in the current command. */
+  failure: 516,
+  /** Workers that entered their loop. */
+  ready: 520,
+  /** The command and its operands, written before `sequence`. */
+  command: 576,
+  slot: 580,
+  /** RUN: the argument table, first and last + 1 step. LOAD: module bytes and table size. */
+  address: 584,
+  from: 588,
+  to: 592,
+  /** Length and UTF-8 text of the failure's message. */
+  messageLength: 640,
+  message: 644,
+} as const;
+
+/** Longest failure message that fits. */
+export const MESSAGE_BYTES = 380;
+
+/** No buffer lies below this address. */
+export const CONTROL_BYTES = 1024;
+
+/** Rounds of a spinning wait before a thread sleeps. */
+export const SPIN_ROUNDS = 20_000;
