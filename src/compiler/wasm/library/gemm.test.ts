@@ -168,4 +168,33 @@ describe.each(variants)("gemm, fma = %s", (fma) => {
       expect(seen.every((count) => count === 1)).toBe(true);
     }
   });
+
+  it("shares batches among threads without changing a bit", () => {
+    const [m, n, k] = [70, 23, 41];
+    const batch = { outer: 2, inner: 3, aOuter: 0, aInner: m * k, bOuter: k * n, bInner: 0 };
+    const desc = { m, n, k, aRow: k, aCol: 1, bRow: n, bCol: 1, cRow: n, ...batch };
+    const results = [1, 2, 3, 7].map((threads) => {
+      library.reset();
+      const counts = [3 * m * k, 2 * k * n, 6 * m * n];
+      const [a, b, c] = counts.map((count) => library.allocate(4 * count));
+      const workspace = library.allocate(gemmWorkspaceBytes({ fma, shared: true, blocks }));
+      const at = library.allocate(GEMM_DESC_BYTES);
+      writeGemmDesc(library.words(), at, { ...desc, cOuter: 3 * m * n, cInner: m * n });
+      fill(library.floats(a, counts[0]), 1);
+      fill(library.floats(b, counts[1]), 2);
+      library.floats(c, counts[2]).fill(Number.NaN);
+      for (let t = 0; t < threads; t++) {
+        library.call.gemm_thread(at, a, b, c, workspace, t, threads);
+      }
+      const [A, B] = [library.floats(a, counts[0]), library.floats(b, counts[1])];
+      let last = 0;
+      for (let p = 0; p < k; p++) {
+        last += A[2 * m * k + (m - 1) * k + p] * B[k * n + p * n + n - 1];
+      }
+      const out = library.floats(c, counts[2]).slice();
+      expect(out[6 * m * n - 1]).toBeCloseTo(last, 4);
+      return out;
+    });
+    for (const result of results.slice(1)) expect(result).toEqual(results[0]);
+  });
 });

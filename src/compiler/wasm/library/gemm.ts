@@ -13,8 +13,10 @@ export const epilogueParams: readonly ValueType[] = ["i32", "i32", "i32", "i32",
 
 /** Products of at most this many rows run as dot products when A and B are contiguous along k. */
 const DOT_ROWS = 16;
-/** Products of at most this many rows read B in place. */
-const UNPACKED_B_ROWS = 24;
+/** Products of at most this many rows read B in place, */
+const UNPACKED_B_ROWS = 12;
+/** and so do products whose B is at most this many bytes: it stays in the L1 cache. */
+const UNPACKED_B_BYTES = 32768;
 /** Products of fewer columns read A in place. */
 const PACKED_A_COLUMNS = 48;
 
@@ -387,8 +389,9 @@ function renderBlocked(
   equalBlocks(f, frame.rows, rowLimit, height, rowBlock);
   equalBlocks(f, frame.columns, blocks.columns, PANEL, columnBlock);
   depthBlockSize(f, frame.k, blocks.depth, depthBlock);
-  f.get(frame.bCol).i32(4).emit("i32.ne");
-  f.get(frame.rows).i32(UNPACKED_B_ROWS).emit("i32.gt_s", "i32.or").set(packB);
+  f.get(frame.k).get(frame.bRow).emit("i32.mul").i32(UNPACKED_B_BYTES).emit("i32.gt_u");
+  f.get(frame.rows).i32(UNPACKED_B_ROWS).emit("i32.gt_s", "i32.and");
+  f.get(frame.bCol).i32(4).emit("i32.ne", "i32.or").set(packB);
   f.get(frame.columns).i32(PACKED_A_COLUMNS).emit("i32.ge_s").set(packA);
 
   const splitStrips = (): void => {

@@ -2,6 +2,7 @@ import { ModuleBuilder } from "../assembler.ts";
 import { defaultBlocks, workspaceLayout, type BlockSizes } from "./gemm-blocks.ts";
 import { renderTiles, tileRows } from "./gemm-kernels.ts";
 import { renderPackers } from "./gemm-pack.ts";
+import { renderGemmThread } from "./gemm-thread.ts";
 import { renderGemm } from "./gemm.ts";
 
 /** Which variant of the kernel library to render. */
@@ -31,7 +32,9 @@ export function renderLibrary(options: LibraryOptions): Uint8Array {
   module.importTable("env", "table", { initial: 0 });
   const tiles = renderTiles(module, fma);
   const packers = renderPackers(module, tiles.rows);
-  module.export(renderGemm(module, { tiles, packers, blocks }, fma));
+  const gemm = renderGemm(module, { tiles, packers, blocks }, fma);
+  module.export(gemm);
+  module.export(renderGemmThread(module, gemm, tiles.rows));
   return module.build();
 }
 
