@@ -1,0 +1,4 @@
+import { ReferenceBackend } from "../../src/backends/reference/backend.ts";
+import { backendContract } from "./backend.ts";
+
+backendContract("reference", () => new ReferenceBackend());
