@@ -1,0 +1,121 @@
+import { ConfigError, DTypeError, ShapeError } from "../../base/errors.ts";
+import * as ir from "../../ir/build.ts";
+import { isFloat } from "../../ir/dtype.ts";
+import type { Node } from "../../ir/node.ts";
+import { formatShape } from "../../ir/shape.ts";
+import { add, mul } from "./arithmetic.ts";
+import { lowerTriangle } from "./diagonals.ts";
+import { dropout } from "./dropout.ts";
+import { matmul } from "./linear.ts";
+import { eq, where } from "./logic.ts";
+import { inComputeDType } from "./operands.ts";
+import { softmax } from "./softmax.ts";
+import { cancelGradient } from "./stop-gradient.ts";
+
+/** Options of {@link scaledDotProductAttention}. */
+export interface AttentionOptions {
+  /** Bool (true: may be attended to) or float (added to the scores); broadcasts to [..., L, S]. */
+  readonly attnMask?: Node | null | undefined;
+  /** Position i sees keys 0 … i only. */
+  readonly isCausal?: boolean | undefined;
+  /** Factor of the scores. @defaultValue 1 / √E */
+  readonly scale?: number | null | undefined;
+  /** Lets groups of query heads share a head of keys and values (dim −3). */
+  readonly enableGqa?: boolean | undefined;
+  /** Dropout of the weights; needs `dropoutKey`. @defaultValue 0 */
+  readonly dropoutP?: number | undefined;
+  /** Random key (u32 [2]) of the dropout. */
+  readonly dropoutKey?: Node | undefined;
+}
+
+function checkOperands(query: Node, key: Node, value: Node): void {
+  const shapes = [query, key, value].map((x) => formatShape(x.shape)).join(", ");
+  if ([query, key, value].some((x) => x.shape.length < 2 || !isFloat(x.dtype))) {
+    throw new ShapeError(
+      `scaledDotProductAttention: query, key and value must be float [..., length, size], got ${shapes}`,
+    );
+  }
+  const [width, depth] = [query, key].map((x) => x.shape[x.shape.length - 1]);
+  const [keys, values] = [key, value].map((x) => x.shape[x.shape.length - 2]);
+  if (width !== depth || keys !== values) {
+    throw new ShapeError(
+      "scaledDotProductAttention: query [..., L, E] needs key [..., S, E] and value [..., S, V], " +
+        `got ${shapes}`,
+    );
+  }
+}
+
+/** Repeats heads (dim −3) of keys or values for the query heads that share them. */
+function repeatHeads(x: Node, query: Node): Node {
+  const dim = x.shape.length - 3;
+  const heads = query.shape[query.shape.length - 3];
+  const own = x.shape[dim];
+  if (dim < 0 || heads % own !== 0) {
+    throw new ShapeError(
+      `scaledDotProductAttention: enableGqa needs query heads that are a multiple of the key heads, ` +
+        `got ${formatShape(query.shape)} and ${formatShape(x.shape)}`,
+    );
+  }
+  if (own === heads) return x;
+  const column = ir.reshape(x, x.shape.toSpliced(dim + 1, 0, 1));
+  return ir.reshape(
+    ir.expand(column, x.shape.toSpliced(dim + 1, 0, heads / own)),
+    x.shape.with(dim, heads),
+  );
+}
+
+/** Softmax over the last dim whose fully masked rows are 0 instead of NaN. */
+function maskedSoftmax(scores: Node): Node {
+  const axes = [scores.shape.length - 1];
+  const largest = ir.extremum("reduceMax", scores, axes);
+  const shift = cancelGradient(where(eq(largest, -Infinity), 0, largest));
+  const powers = ir.unary("exp", ir.sub(scores, ir.expand(shift, scores.shape)));
+  const total = ir.reduceSum(powers, axes);
+  const safe = where(eq(total, 0), 1, total);
+  return mul(powers, ir.div(ir.fullLike(safe, 1), safe));
+}
+
+function attentionWeights(scores: Node, { attnMask, isCausal }: AttentionOptions): Node {
+  const [rows, columns] = scores.shape.slice(-2);
+  if (isCausal === true) {
+    if (attnMask != null) {
+      throw new ConfigError("scaledDotProductAttention: takes attnMask or isCausal, got both");
+    }
+    return softmax(where(lowerTriangle(rows, columns), scores, -Infinity), -1);
+  }
+  if (attnMask == null) return softmax(scores, -1);
+  if (attnMask.dtype === "bool") return maskedSoftmax(where(attnMask, scores, -Infinity));
+  if (!isFloat(attnMask.dtype)) {
+    throw new DTypeError(
+      `scaledDotProductAttention: attnMask must be bool or float, got ${attnMask.dtype}`,
+    );
+  }
+  return maskedSoftmax(add(scores, ir.cast(attnMask, scores.dtype)));
+}
+
+/**
+ * softmax(query · keyᵀ · scale + mask) · value. Shapes: query [..., L, E], key [..., S, E],
+ * value [..., S, V] → [..., L, V]. The softmax of half types runs in f32.
+ */
+export function scaledDotProductAttention(
+  query: Node,
+  key: Node,
+  value: Node,
+  options: AttentionOptions = {},
+): Node {
+  checkOperands(query, key, value);
+  const { enableGqa = false, dropoutP = 0, dropoutKey } = options;
+  const k = enableGqa ? repeatHeads(key, query) : key;
+  const v = enableGqa ? repeatHeads(value, query) : value;
+  const scale = options.scale ?? 1 / Math.sqrt(query.shape[query.shape.length - 1]);
+  const rank = k.shape.length;
+  const products = matmul(query, ir.transpose(k, rank - 2, rank - 1));
+  const weights = inComputeDType(products, (scores) =>
+    attentionWeights(mul(scores, scale), options),
+  );
+  if (dropoutP === 0) return matmul(weights, v);
+  if (dropoutKey === undefined) {
+    throw new ConfigError("scaledDotProductAttention: dropoutP needs dropoutKey, got none");
+  }
+  return matmul(dropout(weights, dropoutKey, { p: dropoutP }), v);
+}

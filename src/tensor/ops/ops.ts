@@ -1,0 +1,23 @@
+/** Every composed operation over graph nodes, under its public name. */
+export * from "./activation.ts";
+export * from "./arithmetic.ts";
+export * from "./attention.ts";
+export * from "./convolution.ts";
+export * from "./diagonals.ts";
+export * from "./dropout.ts";
+export * from "./einsum.ts";
+export * from "./indexing.ts";
+export * from "./joining.ts";
+export * from "./linear.ts";
+export * from "./logic.ts";
+export * from "./loss.ts";
+export * from "./normalization.ts";
+export * from "./operands.ts";
+export * from "./pooling.ts";
+export * from "./reduce.ts";
+export { variance as var } from "./reduce.ts";
+export * from "./scan.ts";
+export * from "./shape.ts";
+export * from "./slicing.ts";
+export * from "./softmax.ts";
+export * from "./trigonometry.ts";

@@ -1,0 +1,279 @@
+import { ConfigError, ShapeError } from "../../base/errors.ts";
+import { product, range } from "../../base/integers.ts";
+import * as ir from "../../ir/build.ts";
+import type { DType } from "../../ir/dtype.ts";
+import { isFloat } from "../../ir/dtype.ts";
+import type { Node } from "../../ir/node.ts";
+import { formatShape } from "../../ir/shape.ts";
+import { div } from "./arithmetic.ts";
+import { inComputeDType } from "./operands.ts";
+import type { Sizes } from "./spatial.ts";
+import { perDim, withBatch } from "./spatial.ts";
+
+/** Geometry of max pooling. */
+export interface MaxPoolOptions {
+  /** @defaultValue the kernel size */
+  readonly stride?: Sizes | null | undefined;
+  /** Border that never wins, at most half the kernel. @defaultValue 0 */
+  readonly padding?: Sizes;
+  /** @defaultValue 1 */
+  readonly dilation?: Sizes;
+  /** Also pools the rest that does not fill a window. */
+  readonly ceilMode?: boolean;
+}
+
+/** Geometry of average pooling. */
+export interface AvgPoolOptions {
+  /** @defaultValue the kernel size */
+  readonly stride?: Sizes | null | undefined;
+  /** Zeros around the input, at most half the kernel. @defaultValue 0 */
+  readonly padding?: Sizes;
+  readonly ceilMode?: boolean;
+  /** Whether padded zeros count as elements. @defaultValue true */
+  readonly countIncludePad?: boolean;
+  /** Divides instead of the number of elements. */
+  readonly divisorOverride?: number | null | undefined;
+}
+
+/** Windows over the spatial dims: one entry per dim. */
+interface Windows {
+  readonly size: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly padLow: readonly number[];
+  /** Border after the input, as far as windows reach; negative where they leave a rest. */
+  readonly padHigh: readonly number[];
+  readonly count: readonly number[];
+}
+
+function planWindows(op: string, x: Node, kernelSize: Sizes, options: MaxPoolOptions): Windows {
+  const dims = x.shape.length - 2;
+  const size = perDim(op, "kernelSize", kernelSize, dims, 1);
+  const stride = perDim(op, "stride", options.stride ?? size, dims, 1);
+  const dilation = perDim(op, "dilation", options.dilation ?? 1, dims, 1);
+  const padLow = perDim(op, "padding", options.padding ?? 0, dims, 0);
+  if (padLow.some((n, i) => n > size[i] / 2)) {
+    throw new ConfigError(
+      `${op}: padding must be at most half the kernel, got [${padLow.join(", ")}] for [${size.join(", ")}]`,
+    );
+  }
+  const extent = size.map((n, i) => dilation[i] * (n - 1) + 1);
+  const count = extent.map((reach, i) => {
+    const length = x.shape[i + 2];
+    const steps = (length + 2 * padLow[i] - reach) / stride[i];
+    const windows = (options.ceilMode === true ? Math.ceil(steps) : Math.floor(steps)) + 1;
+    // A last window that starts behind the input would see nothing but padding.
+    const isEmpty = (windows - 1) * stride[i] >= length + padLow[i];
+    return options.ceilMode === true && isEmpty ? windows - 1 : windows;
+  });
+  if (count.some((windows) => windows < 1)) {
+    throw new ShapeError(
+      `${op}: kernel must fit into the padded input, got kernel [${size.join(", ")}] on ${formatShape(x.shape)} ` +
+        `with padding [${padLow.join(", ")}]`,
+    );
+  }
+  const padHigh = count.map(
+    (windows, i) => (windows - 1) * stride[i] + extent[i] - x.shape[i + 2] - padLow[i],
+  );
+  return { size, stride, dilation, padLow, padHigh, count };
+}
+
+/** Folds every window of x [N, C, …S]; `fold` gets the windows and the axes to reduce. */
+function foldWindows(
+  x: Node,
+  windows: Windows,
+  filler: number,
+  fold: (x: Node, axes: readonly number[]) => Node,
+): Node {
+  const { size, stride, dilation, padLow, padHigh, count } = windows;
+  const dims = size.length;
+  const lead = x.shape.slice(0, 2);
+  const high = padHigh.map((n) => Math.max(n, 0));
+  const padded = ir.pad(x, [0, 0, ...padLow], [0, 0, ...high], filler);
+  const isTiling = size.every((n, i) => n === stride[i] && dilation[i] === 1);
+  if (isTiling) {
+    // Windows that tile the input are a reshape of it: no element is read twice.
+    const used = count.map((n, i) => n * size[i]);
+    const cut = ir.slice(padded, [0, 0, ...padLow.map(() => 0)], [...lead, ...used]);
+    const tiles = ir.reshape(cut, [...lead, ...count.flatMap((n, i) => [n, size[i]])]);
+    return ir.reshape(
+      fold(
+        tiles,
+        range(dims).map((i) => 3 + 2 * i),
+      ),
+      [...lead, ...count],
+    );
+  }
+  const spatial = range(dims).map((i) => i + 2);
+  const slid = ir.window(padded, { dims: spatial, size, stride, dilation });
+  const folded = fold(
+    slid,
+    spatial.map((dim) => dim + dims),
+  );
+  return ir.reshape(folded, [...lead, ...count]);
+}
+
+function lowest(dtype: DType): number {
+  if (isFloat(dtype)) return -Infinity;
+  return dtype === "i32" ? -(2 ** 31) : dtype === "i8" ? -128 : 0;
+}
+
+function maxPool(dims: number, x: Node, kernelSize: Sizes, options: MaxPoolOptions): Node {
+  const op = `maxPool${dims}d`;
+  return withBatch(op, x, dims, (batch) => {
+    const windows = planWindows(op, batch, kernelSize, options);
+    return foldWindows(batch, windows, lowest(x.dtype), (slid, axes) =>
+      ir.extremum("reduceMax", slid, axes, "first"),
+    );
+  });
+}
+
+/** Maximum of sliding windows over [N, C, L]; the first of equal elements gets the gradient. */
+export function maxPool1d(x: Node, kernelSize: Sizes, options: MaxPoolOptions = {}): Node {
+  return maxPool(1, x, kernelSize, options);
+}
+
+/** Maximum of sliding windows over [N, C, H, W]; the first of equal elements gets the gradient. */
+export function maxPool2d(x: Node, kernelSize: Sizes, options: MaxPoolOptions = {}): Node {
+  return maxPool(2, x, kernelSize, options);
+}
+
+/** Maximum of sliding windows over [N, C, D, H, W]. */
+export function maxPool3d(x: Node, kernelSize: Sizes, options: MaxPoolOptions = {}): Node {
+  return maxPool(3, x, kernelSize, options);
+}
+
+/**
+ * How many elements each window counts, per dim: windows that overhang the padded input count what
+ * lies inside it, without `countIncludePad` what lies inside the input. A number if all agree.
+ */
+function elementCounts(x: Node, windows: Windows, countIncludePad: boolean): number | Node {
+  const { size, stride, padLow, count } = windows;
+  const perDim = count.map((n, i) => {
+    const length = x.shape[i + 2];
+    const from = countIncludePad ? -padLow[i] : 0;
+    const to = countIncludePad ? length + padLow[i] : length;
+    return range(n).map((at) => {
+      const start = at * stride[i] - padLow[i];
+      return Math.min(start + size[i], to) - Math.max(start, from);
+    });
+  });
+  if (perDim.every((line) => line.every((n) => n === line[0]))) {
+    return product(perDim.map((line) => line[0]));
+  }
+  const lines = perDim.map((line, i) => {
+    const shape = count.map((n, dim) => (dim === i ? n : 1));
+    return ir.broadcastTo(ir.reshape(piecewise(line), shape), count);
+  });
+  return lines.reduce((a, b) => ir.mul(a, b));
+}
+
+/** A vector of known numbers, as runs of equal ones. */
+function piecewise(values: readonly number[]): Node {
+  const starts = range(values.length).filter((i) => i === 0 || values[i] !== values[i - 1]);
+  const runs = starts.map((start, i) =>
+    ir.full([(starts[i + 1] ?? values.length) - start], values[start], "f32"),
+  );
+  return ir.concat(runs, 0);
+}
+
+function avgPool(dims: number, x: Node, kernelSize: Sizes, options: AvgPoolOptions): Node {
+  const op = `avgPool${dims}d`;
+  const { countIncludePad = true, divisorOverride } = options;
+  if (divisorOverride === 0) throw new ConfigError(`${op}: divisorOverride must not be 0, got 0`);
+  return inComputeDType(x, (source) =>
+    withBatch(op, source, dims, (batch) => {
+      const windows = planWindows(op, batch, kernelSize, options);
+      const sums = foldWindows(batch, windows, 0, ir.reduceSum);
+      return div(sums, divisorOverride ?? elementCounts(batch, windows, countIncludePad));
+    }),
+  );
+}
+
+/** Mean of sliding windows over [N, C, L]. */
+export function avgPool1d(x: Node, kernelSize: Sizes, options: AvgPoolOptions = {}): Node {
+  return avgPool(1, x, kernelSize, options);
+}
+
+/** Mean of sliding windows over [N, C, H, W]. */
+export function avgPool2d(x: Node, kernelSize: Sizes, options: AvgPoolOptions = {}): Node {
+  return avgPool(2, x, kernelSize, options);
+}
+
+/** Mean of sliding windows over [N, C, D, H, W]. */
+export function avgPool3d(x: Node, kernelSize: Sizes, options: AvgPoolOptions = {}): Node {
+  return avgPool(3, x, kernelSize, options);
+}
+
+/** Result size of adaptive pooling: one for all dims or one per dim, null keeps a size. */
+export type OutputSize = number | readonly (number | null)[];
+
+/** Window i of `out` over `size` elements is [⌊i·size/out⌋, ⌈(i+1)·size/out⌉). */
+function adaptiveDim(
+  x: Node,
+  dim: number,
+  out: number,
+  fold: (x: Node, axes: readonly number[]) => Node,
+): Node {
+  const size = x.shape[dim];
+  if (out === size) return x;
+  if (size % out === 0) {
+    const tiles = ir.reshape(x, x.shape.toSpliced(dim, 1, out, size / out));
+    return ir.reshape(fold(tiles, [dim + 1]), x.shape.with(dim, out));
+  }
+  const parts = range(out).map((i) => {
+    const start = Math.floor((i * size) / out);
+    return fold(ir.narrow(x, dim, start, Math.ceil(((i + 1) * size) / out) - start), [dim]);
+  });
+  return ir.concat(parts, dim);
+}
+
+function adaptivePool(
+  op: string,
+  dims: number,
+  x: Node,
+  outputSize: OutputSize,
+  fold: (x: Node, axes: readonly number[]) => Node,
+): Node {
+  const given = typeof outputSize === "number" ? range(dims).map(() => outputSize) : outputSize;
+  return withBatch(op, x, dims, (batch) => {
+    const sizes = range(dims).map((i) => given[i] ?? batch.shape[i + 2]);
+    if (given.length !== dims || sizes.some((n) => !Number.isInteger(n) || n < 1)) {
+      throw new ConfigError(
+        `${op}: outputSize must be ${dims} integers ≥ 1 or null, got ${JSON.stringify(outputSize)}`,
+      );
+    }
+    // The inner dims first, so that among equal maxima the first in row-major order wins.
+    return sizes.reduceRight((y, out, i) => adaptiveDim(y, i + 2, out, fold), batch);
+  });
+}
+
+const meanOver = (x: Node, axes: readonly number[]): Node =>
+  div(ir.reduceSum(x, axes), product(axes.map((axis) => x.shape[axis])));
+const maxOver = (x: Node, axes: readonly number[]): Node =>
+  ir.extremum("reduceMax", x, axes, "first");
+
+function adaptiveAvgPool(dims: number, x: Node, outputSize: OutputSize): Node {
+  const op = `adaptiveAvgPool${dims}d`;
+  return inComputeDType(x, (source) => adaptivePool(op, dims, source, outputSize, meanOver));
+}
+
+/** Mean pooling of [N, C, L] to a given size. */
+export function adaptiveAvgPool1d(x: Node, outputSize: OutputSize): Node {
+  return adaptiveAvgPool(1, x, outputSize);
+}
+
+/** Mean pooling of [N, C, H, W] to a given size. */
+export function adaptiveAvgPool2d(x: Node, outputSize: OutputSize): Node {
+  return adaptiveAvgPool(2, x, outputSize);
+}
+
+/** Max pooling of [N, C, L] to a given size. */
+export function adaptiveMaxPool1d(x: Node, outputSize: OutputSize): Node {
+  return adaptivePool("adaptiveMaxPool1d", 1, x, outputSize, maxOver);
+}
+
+/** Max pooling of [N, C, H, W] to a given size. */
+export function adaptiveMaxPool2d(x: Node, outputSize: OutputSize): Node {
+  return adaptivePool("adaptiveMaxPool2d", 2, x, outputSize, maxOver);
+}
