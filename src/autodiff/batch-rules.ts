@@ -1,4 +1,4 @@
-import { ShapeError, UnsupportedOpError } from "../base/errors.ts";
+import { UnsupportedOpError } from "../base/errors.ts";
 import { range } from "../base/integers.ts";
 import {
   barrier,
@@ -138,7 +138,7 @@ export const batchRules: BatchTable = {
   scatter: scatterRule,
   ...contractionBatch,
   assign: (node) => {
-    throw new ShapeError(
+    throw new UnsupportedOpError(
       `vmap: a tensor outside must not be updated with one value per batch element, got ` +
         `assign of shape [${node.shape.join(", ")}]; return the value instead`,
     );

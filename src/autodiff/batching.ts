@@ -1,13 +1,12 @@
 import { ShapeError, UsageError, invariant } from "../base/errors.ts";
 import { checkpoint } from "../ir/build.ts";
-import { topologicalOrder } from "../ir/graph.ts";
 import type { Node, NodeOf, OpNode } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { formatShape, sameShape } from "../ir/shape.ts";
 import type { BatchOperand, BatchTable } from "./batch-rule.ts";
 import { batched } from "./batch-rule.ts";
 import { batchRules } from "./batch-rules.ts";
-import { Copies } from "./region.ts";
+import { Copies, nodesSince } from "./region.ts";
 
 /** What random numbers drawn inside a batched function from a key that is not batched mean. */
 export interface BatchOptions {
@@ -61,12 +60,12 @@ export function batch(
   checkInputs(inputs, size);
   const birth = Math.min(...[...inputs.keys()].map((node) => node.id));
   const copies = new Copies(inputs);
-  for (const node of topologicalOrder(outputs)) {
+  // Older nodes, random draws among them, belong to the function like any other outer value.
+  for (const node of nodesSince(outputs, birth)) {
     if (copies.has(node)) continue;
     if (node.src.some((source) => copies.has(source))) {
       copies.add(node, () => batchNode(node, copies, size));
-    } else if (node.op === "randomBits" && node.id > birth && randomness === "error") {
-      // Older draws were made outside of the function and belong to it like any other value.
+    } else if (node.op === "randomBits" && randomness === "error") {
       refuseSharedDraw(node);
     }
   }

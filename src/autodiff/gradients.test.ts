@@ -37,6 +37,12 @@ describe("gradients", () => {
     `);
   });
 
+  it("gives the gradient of a transposed weight in the layout of the weight", () => {
+    const [x, w, g] = [b.input([5, 3], "f32"), b.input([4, 3], "f32"), b.input([5, 4], "f32")];
+    const grads = gradients(b.dot(x, b.transpose(w, 0, 1)), g, [x, w]);
+    expect(grads).toEqual([b.dot(g, w), b.dot(b.transpose(g, 0, 1), x)]);
+  });
+
   it("is null where nothing depends", () => {
     const [x, other] = [vector(), vector()];
     const counts = b.input([3], "i32");

@@ -5,7 +5,7 @@ import type { Node, NodeOf, OpNode } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { formatShape, numel, sameShape } from "../ir/shape.ts";
 import type { Region } from "./region.ts";
-import { recompute } from "./region.ts";
+import { nodesSince, recompute } from "./region.ts";
 import type { VjpRule } from "./vjp-rule.ts";
 import { constantValue } from "./vjp-rule.ts";
 import { vjpRules } from "./vjp-rules.ts";
@@ -15,20 +15,6 @@ function operandCotangent<K extends Op>(node: OpNode<K>, g: Node, operand: numbe
   if (rule === "none" || rule === "region") return null;
   if (typeof rule === "function") return rule(node, g, operand);
   return rule[operand]?.(node, g, operand) ?? null;
-}
-
-/** Nodes from `since` on that the outputs need, operands first. */
-function nodesSince(outputs: readonly Node[], since: number): Node[] {
-  const seen = new Set<Node>(outputs);
-  const pending = [...seen];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    for (const source of node.src) {
-      if (source.id < since || seen.has(source)) continue;
-      seen.add(source);
-      pending.push(source);
-    }
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
 }
 
 /** The nodes through which a gradient reaches `targets`. */

@@ -17,6 +17,20 @@ export interface Recomputation {
   readonly barriers: ReadonlyMap<Node, Node>;
 }
 
+/** Nodes from id `since` on that the outputs need, operands first: all that can depend on it. */
+export function nodesSince(outputs: readonly Node[], since: number): Node[] {
+  const seen = new Set<Node>(outputs.filter((node) => node.id >= since));
+  const pending = [...seen];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const source of node.src) {
+      if (source.id < since || seen.has(source)) continue;
+      seen.add(source);
+      pending.push(source);
+    }
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
 /** Constants cost nothing to compute again, and behind a barrier they could not be folded. */
 function isConstant(node: Node): boolean {
   if (node.op === "constant" || node.op === "iota") return true;
@@ -89,6 +103,14 @@ export class Copies {
   }
 }
 
+function recomputed(node: Node, copies: Copies): Node {
+  const src = node.src.map((source) => copies.of(source));
+  if (node.op === "checkpoint") return checkpoint(src[0], copies.boundaryOf(node));
+  // The update itself happens once, in the forward pass; only its value is needed again.
+  if (node.op === "assign") return src[1];
+  return withSources(node, src);
+}
+
 /**
  * Computes a region again from its cut. The cut nodes pass through barriers that wait for the
  * cotangents: so the copies are never merged with the forward pass, and never run before the
@@ -100,12 +122,7 @@ export function recompute(region: Region, isCut: (node: Node) => boolean): Recom
   const barriers = new Map(cuts.map((node) => [node, barrier(node, region.cotangents)]));
   const copies = new Copies(barriers);
   for (const node of inside) {
-    copies.add(node, () => {
-      const src = node.src.map((source) => copies.of(source));
-      return node.op === "checkpoint"
-        ? checkpoint(src[0], copies.boundaryOf(node))
-        : withSources(node, src);
-    });
+    copies.add(node, () => recomputed(node, copies));
   }
   return { values: roots.map((root) => copies.of(root)), barriers };
 }

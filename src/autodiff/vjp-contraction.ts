@@ -5,6 +5,22 @@ import type { VjpTable } from "./vjp-rule.ts";
 
 const transposeLast = (x: Node): Node => transpose(x, x.shape.length - 2, x.shape.length - 1);
 
+function isTransposed(x: Node): boolean {
+  if (x.op !== "permute") return false;
+  const { perm } = x.attrs;
+  const last = perm.length - 1;
+  return perm[last] === last - 1 && perm[last - 1] === last;
+}
+
+/**
+ * a·b as the cotangent of `operand`. For a transposed operand it is built as (bᵀ·aᵀ)ᵀ, so that the
+ * gradient of what was transposed is a plain product in the layout of that tensor.
+ */
+function dotLike(operand: Node, a: Node, b: Node): Node {
+  if (!isTransposed(operand)) return dot(a, b);
+  return transposeLast(dot(transposeLast(b), transposeLast(a)));
+}
+
 const spatial = (node: Node): readonly number[] => node.shape.slice(2);
 
 /** Only the geometry: stray attributes would make twins of equal nodes. */
@@ -19,8 +35,8 @@ function withSizes(attrs: ConvAttrs, of: Node): ConvGradAttrs {
 /** Contractions are linear in each operand, so the three convolutions derive into each other. */
 export const contractionVjp: Pick<VjpTable, "dot" | "conv" | "convInputGrad" | "convWeightGrad"> = {
   dot: [
-    ({ src: [, b] }, g) => dot(g, transposeLast(b)),
-    ({ src: [a] }, g) => dot(transposeLast(a), g),
+    ({ src: [a, b] }, g) => dotLike(a, g, transposeLast(b)),
+    ({ src: [a, b] }, g) => dotLike(b, transposeLast(a), g),
   ],
   conv: [
     ({ src: [x, w], attrs }, g) => convInputGrad(g, w, withSizes(attrs, x)),

@@ -336,6 +336,10 @@ export const gradCases: Readonly<Record<Op, readonly GradCase[] | string>> = {
       sample([2, 1, 2, 3]),
       sample([2, 1, 3, 1], -2, 2, 2),
     ]),
+    gradCase("transposed", (x, y) => b.dot(b.transpose(x, 1, 2), b.transpose(y, 1, 2)), [
+      sample([2, 3, 2]),
+      sample([2, 4, 3], -2, 2, 2),
+    ]),
     gradCase("a Gram matrix", (x) => b.dot(x, b.transpose(x, 0, 1)), [sample([2, 3])], 3),
     gradCase("no inner elements", (x, y) => b.dot(x, y), [sample([2, 0]), sample([0, 3])]),
   ],
