@@ -1,4 +1,4 @@
-import { conv, convInputGrad, convWeightGrad, dot, transpose } from "../ir/build.ts";
+import { conv, convInputGrad, convWeightGrad, dot, slice, transpose } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import type { ConvAttrs, ConvGradAttrs } from "../ir/ops.ts";
 import type { VjpTable } from "./vjp-rule.ts";
@@ -32,6 +32,16 @@ function withSizes(attrs: ConvAttrs, of: Node): ConvGradAttrs {
   return { ...geometry(attrs), sizes: spatial(of) };
 }
 
+/** A transposed convolution with output padding meets fewer positions than `conv` would visit. */
+function convAt(positions: Node, x: Node, w: Node, attrs: ConvAttrs): Node {
+  const all = conv(x, w, geometry(attrs));
+  return slice(
+    all,
+    all.shape.map(() => 0),
+    positions.shape,
+  );
+}
+
 /** Contractions are linear in each operand, so the three convolutions derive into each other. */
 export const contractionVjp: Pick<VjpTable, "dot" | "conv" | "convInputGrad" | "convWeightGrad"> = {
   dot: [
@@ -43,11 +53,11 @@ export const contractionVjp: Pick<VjpTable, "dot" | "conv" | "convInputGrad" | "
     ({ src: [x, w], attrs }, g) => convWeightGrad(x, g, withSizes(attrs, w)),
   ],
   convInputGrad: [
-    ({ src: [, w], attrs }, g) => conv(g, w, geometry(attrs)),
+    ({ src: [out, w], attrs }, g) => convAt(out, g, w, attrs),
     ({ src: [out, w], attrs }, g) => convWeightGrad(g, out, withSizes(attrs, w)),
   ],
   convWeightGrad: [
     ({ src: [x, out], attrs }, g) => convInputGrad(out, g, withSizes(attrs, x)),
-    ({ src: [x], attrs }, g) => conv(x, g, geometry(attrs)),
+    ({ src: [x, out], attrs }, g) => convAt(out, x, g, attrs),
   ],
 };

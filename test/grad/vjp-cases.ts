@@ -2,7 +2,7 @@ import * as b from "../../src/ir/build.ts";
 import type { BinaryOp, UnaryOp } from "../../src/ir/build.ts";
 import type { Op } from "../../src/ir/ops.ts";
 import type { Shape } from "../../src/ir/shape.ts";
-import { convolutionCases } from "./convolution-cases.ts";
+import { convAttrs, convolutionCases } from "./convolution-cases.ts";
 import type { Sample } from "./evaluate.ts";
 import { exactly, integers, sample } from "./evaluate.ts";
 import type { Build, GradcheckOptions } from "./gradcheck.ts";
@@ -344,6 +344,15 @@ export const gradCases: Readonly<Record<Op, readonly GradCase[] | string>> = {
     gradCase("no inner elements", (x, y) => b.dot(x, y), [sample([2, 0]), sample([0, 3])]),
   ],
   ...convolutionCases,
+  convInputGrad: [
+    ...convolutionCases.convInputGrad,
+    gradCase(
+      "transposed with output padding",
+      (g, w) => b.convInputGrad(g, w, { ...convAttrs(1, { dilation: 2 }), sizes: [6] }),
+      [sample([1, 1, 3]), sample([1, 2, 2], -2, 2, 2)],
+      3,
+    ),
+  ],
   assign: [
     gradCase("value", (x, y) => b.mul(b.assign(x, b.mul(y, y)), y), [sample([2]), sample([2])]),
   ],
