@@ -11,6 +11,9 @@ export type { EngineStats } from "./engine/statistics.ts";
 export { engineStats } from "./engine/statistics.ts";
 export type { DType } from "./ir/dtype.ts";
 export type { Shape } from "./ir/shape.ts";
+export { checkpoint } from "./tensor/checkpoint.ts";
+export type { CustomOp, CustomResult } from "./tensor/custom-op.ts";
+export { customOp } from "./tensor/custom-op.ts";
 export type { InitOptions } from "./tensor/device.ts";
 export { init } from "./tensor/device.ts";
 export type { ArangeOptions } from "./tensor/factories.ts";
@@ -36,7 +39,19 @@ export {
   tensordot,
   where,
 } from "./tensor/functions.ts";
+export type { GradOptions } from "./tensor/grad.ts";
+export { grad, valueAndGrad } from "./tensor/grad.ts";
 export type { HostData, NestedData, TensorData } from "./tensor/host.ts";
+export type { JitFunction, JitOptions } from "./tensor/jit.ts";
+export { jit, setJit } from "./tensor/jit.ts";
+export { keep, persistent, scope } from "./tensor/memory.ts";
+export type { KernelSummary, Profile } from "./tensor/profile.ts";
+export { profile } from "./tensor/profile.ts";
+export type { RandomOptions } from "./tensor/random.ts";
+export { Generator, rand, randn } from "./tensor/random.ts";
+export * as random from "./tensor/random.ts";
 export { realize, realizeSync } from "./tensor/realize.ts";
 export type { TensorLike, TensorOptions, TensorValuesAndIndices } from "./tensor/tensor.ts";
 export { Tensor } from "./tensor/tensor.ts";
+export type { VmapOptions } from "./tensor/vmap.ts";
+export { vmap } from "./tensor/vmap.ts";

@@ -1,7 +1,9 @@
 import { CompileError } from "../base/errors.ts";
 import { assign } from "../ir/build.ts";
+import type { DType } from "../ir/dtype.ts";
 import { dtypeBytes } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
+import type { Shape } from "../ir/shape.ts";
 import { numel } from "../ir/shape.ts";
 import type { Buffer } from "../runtime/backend.ts";
 import type { Cell } from "./cell.ts";
@@ -19,9 +21,9 @@ import { Value } from "./value.ts";
 /** Where a returned tensor comes from: a program output, or a slot passed through. */
 type Result = { readonly output: number } | { readonly slot: number };
 
-interface Output {
-  readonly node: Node;
-  readonly bytes: number;
+interface ResultType {
+  readonly shape: Shape;
+  readonly dtype: DType;
 }
 
 /** The cells, inputs and outputs of a finished trace, as arrays that each call only walks. */
@@ -34,9 +36,9 @@ export class Replay {
   readonly #cells: Cell[];
   /** Slot of each program input. */
   readonly #inputSlots: number[];
-  readonly #outputs: Output[] = [];
+  readonly #outputBytes: number[] = [];
   readonly #results: Result[] = [];
-  readonly #resultTypes: readonly Node[];
+  readonly #resultTypes: readonly ResultType[];
   readonly #updateSlots: number[];
   readonly #updated: ReadonlySet<number>;
   /** Whether a run may fail half-way (host functions), so that nothing is updated in place. */
@@ -50,7 +52,7 @@ export class Replay {
     this.#trace = trace;
     this.#device = device;
     this.#argumentCount = argumentCount;
-    this.#resultTypes = returned;
+    this.#resultTypes = returned.map(({ shape, dtype }) => ({ shape, dtype }));
     const slotOf = new Map(trace.slots.map((slot, i) => [slot.node, i]));
     const isLeaf = (node: Node): boolean => slotOf.has(node);
     const roots = this.#collectOutputs(returned, slotOf, isLeaf);
@@ -117,7 +119,7 @@ export class Replay {
       if (output === undefined) {
         output = indices.size;
         indices.set(root, output);
-        this.#outputs.push({ node: root, bytes: numel(root.shape) * dtypeBytes(root.dtype) });
+        this.#outputBytes.push(numel(root.shape) * dtypeBytes(root.dtype));
       }
       this.#results.push({ output });
     }
@@ -156,7 +158,7 @@ export class Replay {
 
   #allocate(fresh: Storage[]): Storage[] {
     const outputs: Storage[] = [];
-    for (const { bytes } of this.#outputs) {
+    for (const bytes of this.#outputBytes) {
       const storage = allocateStorage(this.#device, bytes);
       fresh.push(storage);
       outputs.push(storage);

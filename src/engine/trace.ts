@@ -30,12 +30,11 @@ export class Trace {
     this.name = name;
   }
 
-  /** A cell that stands for the next argument. */
+  /** A cell that stands for the next argument; its handle adds it to `created`. */
   argument(type: CellType): Cell {
     const cell = new Cell(type, { trace: this });
     const node = input(type.shape, type.dtype);
     this.#addSlot(cell, { node, cell: undefined, owner: undefined, isConstant: false });
-    this.created.push(cell);
     return cell;
   }
 
@@ -59,6 +58,7 @@ export class Trace {
     this.isOpen = false;
     for (const cell of this.created) cell.dispose();
     this.created.length = 0;
+    this.updates.clear();
     this.#slotOf.clear();
   }
 
