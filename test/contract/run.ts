@@ -63,16 +63,22 @@ export function missingDType(backend: Backend, graph: Graph): DType | undefined 
   return nodes.find((node) => !backend.supports(node.dtype))?.dtype;
 }
 
+/** The part of a graph one output needs: what a person wants to read when it is wrong. */
+function partFor(graph: Graph, node: Node): Graph {
+  const needed = new Set(topologicalOrder([node]));
+  return { inputs: graph.inputs.filter((input) => needed.has(input)), outputs: [node] };
+}
+
 function describeDifference(
   backend: Backend,
-  graph: Graph,
+  part: Graph,
   where: string,
   node: Node,
   difference: string,
 ): string {
   return (
     `${backend.name} and reference disagree: ${where} (${node.op} ` +
-    `${node.dtype}${formatShape(node.shape)}) ${difference}\n${printGraph(graph)}`
+    `${node.dtype}${formatShape(node.shape)}) ${difference}\n${printGraph(part)}`
   );
 }
 
@@ -99,7 +105,8 @@ export function expectSameAsReference(
       { dtype, shape, exact, ...(own && { tolerance: own }), ...(reason && { reason }) },
     );
     if (difference === undefined) return;
-    expect.fail(describeDifference(backend, graph, `${role} ${i}`, node, difference));
+    const part = role === "outputs" ? partFor(graph, node) : graph;
+    expect.fail(describeDifference(backend, part, `${role} ${i}`, node, difference));
   };
   graph.outputs.forEach((node, i) => compare("outputs", node, i));
   graph.inputs.forEach((node, i) => compare("inputs", node, i));
