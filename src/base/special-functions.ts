@@ -49,11 +49,20 @@ export function pow(x: number, y: number): number {
   return x ** y;
 }
 
-/**
- * The transcendental functions on doubles, by the names of the ops. Compiled programs import them
- * for scalar and f64 code.
- */
-export const hostMath = {
+/** Names of the functions in `hostMath`. */
+export type HostFunction =
+  | "exp"
+  | "expm1"
+  | "log"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "erf"
+  | "pow";
+
+/** The transcendental functions on doubles, by the names of the ops; only `pow` reads `y`. */
+export const hostMath: Readonly<Record<HostFunction, (x: number, y: number) => number>> = {
   exp: Math.exp,
   expm1: Math.expm1,
   log: Math.log,
@@ -63,4 +72,4 @@ export const hostMath = {
   tanh: Math.tanh,
   erf,
   pow,
-} satisfies Readonly<Record<string, (x: number, y: number) => number>>;
+};
