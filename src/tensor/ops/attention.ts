@@ -10,7 +10,7 @@ import { matmul } from "./linear.ts";
 import { eq, where } from "./logic.ts";
 import { inComputeDType } from "./operands.ts";
 import { softmax } from "./softmax.ts";
-import { cancelGradient } from "./stop-gradient.ts";
+import { stopGradient } from "./stop-gradient.ts";
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
@@ -68,7 +68,7 @@ function repeatHeads(x: Node, query: Node): Node {
 function maskedSoftmax(scores: Node): Node {
   const axes = [scores.shape.length - 1];
   const largest = ir.extremum("reduceMax", scores, axes);
-  const shift = cancelGradient(where(eq(largest, -Infinity), 0, largest));
+  const shift = stopGradient(where(eq(largest, -Infinity), 0, largest));
   const powers = ir.unary("exp", ir.sub(scores, ir.expand(shift, scores.shape)));
   const total = ir.reduceSum(powers, axes);
   const safe = where(eq(total, 0), 1, total);

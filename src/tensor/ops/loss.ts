@@ -57,11 +57,17 @@ function quadraticThenLinear(difference: Node, width: number, slope: number): No
   return where(lt(distance, width), mul(square(difference), slope / (2 * width)), linear);
 }
 
+/** Options of {@link smoothL1Loss}. */
+export interface SmoothL1LossOptions extends LossOptions {
+  /** Where the loss turns linear, ≥ 0. @defaultValue 1 */
+  readonly beta?: number | undefined;
+}
+
 /** d² / (2β) below β, |d| − β/2 above; β = 0 is l1Loss. */
 export function smoothL1Loss(
   input: Node,
   target: Node,
-  { reduction, beta = 1 }: LossOptions & { readonly beta?: number } = {},
+  { reduction, beta = 1 }: SmoothL1LossOptions = {},
 ): Node {
   if (beta < 0) throw new ConfigError(`smoothL1Loss: beta must be ≥ 0, got ${beta}`);
   return elementwiseLoss("smoothL1Loss", input, target, reduction, (x, y) =>
@@ -69,11 +75,17 @@ export function smoothL1Loss(
   );
 }
 
+/** Options of {@link huberLoss}. */
+export interface HuberLossOptions extends LossOptions {
+  /** Where the loss turns linear, > 0. @defaultValue 1 */
+  readonly delta?: number | undefined;
+}
+
 /** d² / 2 below δ, δ · (|d| − δ/2) above. */
 export function huberLoss(
   input: Node,
   target: Node,
-  { reduction, delta = 1 }: LossOptions & { readonly delta?: number } = {},
+  { reduction, delta = 1 }: HuberLossOptions = {},
 ): Node {
   if (!(delta > 0)) throw new ConfigError(`huberLoss: delta must be > 0, got ${delta}`);
   return elementwiseLoss("huberLoss", input, target, reduction, (x, y) =>
@@ -106,14 +118,17 @@ export function binaryCrossEntropy(
   });
 }
 
+/** Options of {@link binaryCrossEntropyWithLogits}. */
+export interface BinaryLogitsOptions extends BinaryLossOptions {
+  /** Factor of the positive term; broadcasts. */
+  readonly posWeight?: Node | null | undefined;
+}
+
 /** binaryCrossEntropy of sigmoid(input), without overflow. */
 export function binaryCrossEntropyWithLogits(
   input: Node,
   target: Node,
-  options: BinaryLossOptions & {
-    /** Factor of the positive term; broadcasts. */
-    readonly posWeight?: Node | null | undefined;
-  } = {},
+  options: BinaryLogitsOptions = {},
 ): Node {
   const { reduction, weight, posWeight } = options;
   return elementwiseLoss("binaryCrossEntropyWithLogits", input, target, reduction, (x, y) => {
@@ -150,11 +165,19 @@ export function klDiv(
   return isBatchMean && input.shape.length > 0 ? div(loss, input.shape[0]) : loss;
 }
 
+/** Options of {@link cosineSimilarity}. */
+export interface CosineSimilarityOptions {
+  /** @defaultValue 1 */
+  readonly dim?: number | undefined;
+  /** Smallest norm divided by. @defaultValue 1e-8 */
+  readonly eps?: number | undefined;
+}
+
 /** Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along a dim. */
 export function cosineSimilarity(
   left: Node,
   right: Node,
-  { dim = 1, eps = 1e-8 }: { readonly dim?: number; readonly eps?: number } = {},
+  { dim = 1, eps = 1e-8 }: CosineSimilarityOptions = {},
 ): Node {
   return inComputeDType(left, (a) => {
     const b = ir.cast(right, a.dtype);

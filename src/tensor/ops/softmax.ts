@@ -7,7 +7,7 @@ import { isfinite, where } from "./logic.ts";
 import type { Dims } from "./operands.ts";
 import { inComputeDType, toFloat } from "./operands.ts";
 import { dropAxes, reduceAxes, reduceCount } from "./reduce.ts";
-import { cancelGradient } from "./stop-gradient.ts";
+import { stopGradient } from "./stop-gradient.ts";
 
 /** Options of {@link softmax} and {@link logSoftmax}. */
 export interface SoftmaxOptions {
@@ -17,7 +17,7 @@ export interface SoftmaxOptions {
 
 /** x − max over the axes: the exponentials of it neither overflow nor all vanish. */
 export function shiftByMax(x: Node, axes: readonly number[]): Node {
-  return sub(x, cancelGradient(ir.extremum("reduceMax", x, axes)));
+  return sub(x, stopGradient(ir.extremum("reduceMax", x, axes)));
 }
 
 function alongDim(
@@ -70,7 +70,7 @@ export function logsumexp(
     }
     const largest = ir.extremum("reduceMax", a, axes);
     // A row of equal infinities has no difference; it is not shifted.
-    const shift = cancelGradient(where(isfinite(largest), largest, 0));
+    const shift = stopGradient(where(isfinite(largest), largest, 0));
     const total = ir.reduceSum(ir.unary("exp", sub(a, shift)), axes);
     return dropAxes(add(ir.unary("log", total), shift), axes, keepdim);
   });

@@ -1,0 +1,44 @@
+import type { AttentionOptions } from "../../tensor/ops/attention.ts";
+import { scaledDotProductAttention as attention } from "../../tensor/ops/attention.ts";
+import { oneHot as oneHotNode } from "../../tensor/ops/diagonals.ts";
+import type { EmbeddingOptions } from "../../tensor/ops/indexing.ts";
+import { embedding as embeddingNode } from "../../tensor/ops/indexing.ts";
+import type { PadOptions } from "../../tensor/ops/joining.ts";
+import { pad as padNode } from "../../tensor/ops/joining.ts";
+import { linear as linearNode } from "../../tensor/ops/linear.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { derive } from "../../tensor/tensor.ts";
+import type { WithTensors } from "./apply.ts";
+import { nodeOptions, optionalNode, present, tensorsIn, unary } from "./apply.ts";
+
+/** x · weightᵀ + bias. Shapes: x [..., in], weight [out, in], bias [out] → [..., out]. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  const node = linearNode(x.node, weight.node, optionalNode(bias));
+  return derive(present([x, weight, bias]), node);
+}
+
+/** Rows of a table: index [...], weight [V, D] → [..., D]. Row `paddingIdx` gets no gradient. */
+export function embedding(index: Tensor, weight: Tensor, options?: EmbeddingOptions): Tensor {
+  return derive([index, weight], embeddingNode(index.node, weight.node, options));
+}
+
+/** i32 [..., numClasses] with a 1 at each class index. */
+export const oneHot: (x: Tensor, numClasses: number) => Tensor = unary(oneHotNode);
+
+/** Pads the last dims: amounts are [before, after] of the last dim, then of the one before it, …. */
+export const pad: (x: Tensor, amounts: readonly number[], options?: PadOptions) => Tensor =
+  unary(padNode);
+
+/**
+ * softmax(query · keyᵀ · scale + mask) · value. Shapes: query [..., L, E], key [..., S, E],
+ * value [..., S, V] → [..., L, V].
+ */
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options?: WithTensors<AttentionOptions>,
+): Tensor {
+  const node = attention(query.node, key.node, value.node, nodeOptions(options));
+  return derive([query, key, value, ...tensorsIn(options)], node);
+}

@@ -1,0 +1,80 @@
+import * as ops from "../../tensor/ops/normalization.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { derive } from "../../tensor/tensor.ts";
+import type { WithTensors } from "./apply.ts";
+import { nodeOptions, tensorsIn, unary } from "./apply.ts";
+
+/** Scale `weight`, shift `bias` (both optional) and `eps` added to the variance. */
+export type NormalizationOptions = WithTensors<ops.NormalizationOptions>;
+
+/**
+ * Normalises the trailing dims to zero mean and unit variance: (x − E[x]) / √(Var[x] + eps) · weight
+ * + bias. Shapes: x [..., …S], weight and bias …S. Half types compute in f32.
+ */
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: number | readonly number[],
+  options?: NormalizationOptions,
+): Tensor {
+  const node = ops.layerNorm(x.node, normalizedShape, nodeOptions(options));
+  return derive([x, ...tensorsIn(options)], node);
+}
+
+/** x / √(E[x²] + eps) · weight over the trailing dims. Half types compute in f32. */
+export function rmsNorm(
+  x: Tensor,
+  normalizedShape: number | readonly number[],
+  options?: WithTensors<ops.RmsNormOptions>,
+): Tensor {
+  const node = ops.rmsNorm(x.node, normalizedShape, nodeOptions(options));
+  return derive([x, ...tensorsIn(options)], node);
+}
+
+/** Normalises groups of channels of x [N, C, …S] each; weight and bias [C]. */
+export function groupNorm(x: Tensor, numGroups: number, options?: NormalizationOptions): Tensor {
+  const node = ops.groupNorm(x.node, numGroups, nodeOptions(options));
+  return derive([x, ...tensorsIn(options)], node);
+}
+
+/** Normalises every channel of every sample of x [N, C, …S] over space; weight and bias [C]. */
+export function instanceNorm(x: Tensor, options?: NormalizationOptions): Tensor {
+  return derive([x, ...tensorsIn(options)], ops.instanceNorm(x.node, nodeOptions(options)));
+}
+
+/** Options of {@link batchNorm}. */
+export type BatchNormOptions = Omit<WithTensors<ops.BatchNormOptions>, keyof ops.RunningStatistics>;
+
+/**
+ * Normalises every channel of x [N, C, …S] over batch and space: in training by the batch's mean and
+ * biased variance, otherwise by the running statistics. Training assigns the running statistics
+ * (1 − momentum) · running + momentum · batch, with the unbiased variance.
+ * @param runningMean - [C]; null if none are kept, then `training` must be true.
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  options?: BatchNormOptions,
+): Tensor {
+  const statistics = { runningMean, runningVar };
+  const result = ops.batchNorm(
+    x.node,
+    nodeOptions<ops.BatchNormOptions>({ ...options, ...statistics }),
+  );
+  const sources = [x, ...tensorsIn(options)];
+  const output = derive([...sources, ...tensorsIn(statistics)], result.output);
+  if (options?.training === true) {
+    if (runningMean !== null && result.runningMean != null) {
+      runningMean.assign(derive([x, runningMean], result.runningMean));
+    }
+    if (runningVar !== null && result.runningVar != null) {
+      runningVar.assign(derive([x, runningVar], result.runningVar));
+    }
+  }
+  return output;
+}
+
+/** x / max(‖x‖ₚ, eps) along dims. */
+export const normalize: (x: Tensor, options?: ops.NormalizeOptions) => Tensor = unary(
+  ops.normalize,
+);
