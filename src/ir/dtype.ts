@@ -117,7 +117,7 @@ const scratchU32 = new Uint32Array(scratchF32.buffer);
 export function bf16FromNumber(value: number): number {
   scratchF32[0] = value;
   const bits = scratchU32[0];
-  if (value !== value) return 0x7fc0 | (bits >>> 31 << 15);
+  if (value !== value) return 0x7fc0 | ((bits >>> 31) << 15);
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
@@ -150,10 +150,12 @@ export function f16ToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Nearest integer, halves to the even one (IEEE 754 and torch.round). */
+/** Nearest integer, halves to the even one (IEEE 754 and torch.round); keeps the sign of zero. */
 export function roundTiesToEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  const down = rest < 0.5 || (rest === 0.5 && floor % 2 === 0);
+  const rounded = down ? floor : floor + 1;
+  // −0.3 rounds to −0, not to 0.
+  return rounded === 0 ? value * 0 : rounded;
 }

@@ -26,6 +26,26 @@ export function topologicalOrder(roots: readonly Node[]): Node[] {
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
+/**
+ * All nodes the roots need, operands first, in an order that only the structure decides. Ids do
+ * not: a constant that an earlier graph interned is older than nodes it used to follow.
+ */
+function structuralOrder(roots: readonly Node[]): Node[] {
+  const done = new Set<Node>();
+  const pending = roots.toReversed();
+  while (pending.length > 0) {
+    const node = pending[pending.length - 1];
+    const missing = done.has(node) ? [] : node.src.filter((source) => !done.has(source));
+    if (missing.length === 0) {
+      done.add(node);
+      pending.pop();
+    } else {
+      pending.push(...missing.toReversed());
+    }
+  }
+  return [...done];
+}
+
 /** The same operation over other operands; the node itself if they did not change. */
 export function withSources(node: Node, src: readonly Node[]): Node {
   if (node.src.every((old, i) => old === src[i])) return node;
@@ -56,13 +76,13 @@ export function substitute(roots: readonly Node[], map: ReadonlyMap<Node, Node>)
   return rewrite(roots, (node) => node, map);
 }
 
-/** One line per node in execution order: `%3 = add f32[2, 3] %1 %2`. */
+/** One line per node, operands first: `%3 = add f32[2, 3] %1 %2`. */
 export function printGraph(graph: Graph): string {
   const names = new Map<Node, string>();
   graph.inputs.forEach((node, i) => names.set(node, `%in${i}`));
   const lines = graph.inputs.map((node, i) => `%in${i}: ${node.dtype}${formatShape(node.shape)}`);
   let count = 0;
-  for (const node of topologicalOrder(graph.outputs)) {
+  for (const node of structuralOrder(graph.outputs)) {
     if (names.has(node)) continue;
     const name = `%${count++}`;
     names.set(node, name);
@@ -81,7 +101,7 @@ export function graphKey(graph: Graph): string {
   const numbers = new Map<Node, number>();
   graph.inputs.forEach((node, i) => numbers.set(node, i));
   const parts = graph.inputs.map((node) => `${node.dtype}${node.shape.join("x")}`);
-  for (const node of topologicalOrder(graph.outputs)) {
+  for (const node of structuralOrder(graph.outputs)) {
     if (numbers.has(node)) continue;
     const operands = node.src.map((source) => numbers.get(source)).join(",");
     numbers.set(node, numbers.size);
@@ -95,9 +115,11 @@ export function graphKey(graph: Graph): string {
 /** Checks every node against its type rule and the graph's own invariants. @throws {CompileError} */
 export function verifyGraph(graph: Graph, pass: string): void {
   const inputs = new Set<Node>(graph.inputs);
-  for (const node of topologicalOrder(graph.outputs)) {
+  for (const node of structuralOrder(graph.outputs)) {
     if (node.op === "input" && !inputs.has(node)) {
-      throw new CompileError(`verify after ${pass}: input ${node.id} is not listed among the inputs`);
+      throw new CompileError(
+        `verify after ${pass}: input ${node.id} is not listed among the inputs`,
+      );
     }
     const type = inferType(node.op, node.src, node.attrs as OpAttrs[Op], node);
     if (type.dtype !== node.dtype || !sameShape(type.shape, node.shape)) {
@@ -107,7 +129,9 @@ export function verifyGraph(graph: Graph, pass: string): void {
       );
     }
     if (node.op === "assign" && node.src[0].op !== "input") {
-      throw new CompileError(`verify after ${pass}: assign must target an input, got ${node.src[0].op}`);
+      throw new CompileError(
+        `verify after ${pass}: assign must target an input, got ${node.src[0].op}`,
+      );
     }
   }
 }
