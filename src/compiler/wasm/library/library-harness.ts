@@ -1,6 +1,6 @@
 import { ModuleBuilder } from "../assembler.ts";
 import type { BlockSizes } from "./gemm-blocks.ts";
-import { epilogueParams } from "./gemm.ts";
+import { epilogueParams } from "./gemm-blocked.ts";
 import { renderLibrary } from "./library.ts";
 
 /** A library instance over a memory of its own, for tests and measurements. */

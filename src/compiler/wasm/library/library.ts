@@ -1,5 +1,8 @@
 import { ModuleBuilder } from "../assembler.ts";
+import { renderConv } from "./conv.ts";
 import { defaultBlocks, workspaceLayout, type BlockSizes } from "./gemm-blocks.ts";
+import { renderDotTiles } from "./gemm-dot.ts";
+import { renderEdge } from "./gemm-edge.ts";
 import { renderTiles, tileRows } from "./gemm-kernels.ts";
 import { renderPackers } from "./gemm-pack.ts";
 import { renderGemmThread } from "./gemm-thread.ts";
@@ -32,9 +35,13 @@ export function renderLibrary(options: LibraryOptions): Uint8Array {
   module.importTable("env", "table", { initial: 0 });
   const tiles = renderTiles(module, fma);
   const packers = renderPackers(module, tiles.rows);
-  const gemm = renderGemm(module, { tiles, packers, blocks }, fma);
+  const parts = { tiles, packers, edge: renderEdge(module, tiles), blocks };
+  const gemm = renderGemm(module, parts, renderDotTiles(module, fma));
   module.export(gemm);
   module.export(renderGemmThread(module, gemm, tiles.rows));
+  const conv = renderConv(module, parts);
+  module.export(conv.forward);
+  module.export(conv.weightGradient);
   return module.build();
 }
 
