@@ -1,0 +1,102 @@
+import { CheckpointError } from "../base/errors.ts";
+import { openSafetensors } from "../io/load-safetensors.ts";
+import type { LoadOptions, TensorSource } from "../io/safetensors-file.ts";
+import { saveSafetensors } from "../io/save-safetensors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Tree } from "../tensor/tree.ts";
+
+/** Metadata entry that holds everything but the tensors. */
+const metadataKey = "athanor.checkpoint";
+const version = 1;
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * Saves state of any shape (tensors and plain values in lists and records, as `stateDict()` gives
+ * them) in one safetensors file, whole or not at all. Tensors are named by their path, so
+ * `{ model: model.stateDict() }` holds `model.conv.weight`; the rest is JSON in the metadata.
+ *
+ * @throws {CheckpointError} if the file cannot be written.
+ */
+export async function saveCheckpoint(path: string, state: Tree): Promise<void> {
+  const tensors: Record<string, Tensor> = {};
+  const tree = encodeTree(state, "", tensors);
+  const metadata = { [metadataKey]: JSON.stringify({ version, tree }) };
+  await saveSafetensors(path, tensors, { metadata });
+}
+
+/**
+ * Loads what {@link saveCheckpoint} saved: same structure, same values bit for bit.
+ *
+ * @throws {CheckpointError} if the file is missing, damaged, or no checkpoint of Athanor.
+ */
+export async function loadCheckpoint(path: string, options: LoadOptions = {}): Promise<Tree> {
+  await using file = await openSafetensors(path);
+  const text = file.metadata[metadataKey];
+  if (text === undefined) {
+    throw new CheckpointError(
+      `loadCheckpoint: the file must be written by saveCheckpoint, got no "${metadataKey}" in ` +
+        `${path}; load plain weights with loadSafetensors`,
+    );
+  }
+  const stored = JSON.parse(text) as { readonly version: number; readonly tree: Json };
+  if (stored.version !== version) {
+    throw new CheckpointError(
+      `loadCheckpoint: format version must be ${version}, got ${stored.version} in ${path}; ` +
+        "load it with the version of Athanor that saved it",
+    );
+  }
+  return await decodeTree(stored.tree, file, options);
+}
+
+function encodeTree(value: Tree, path: string, tensors: Record<string, Tensor>): Json {
+  if (value instanceof Tensor) {
+    let name = path === "" ? "tensor" : path;
+    while (Object.hasOwn(tensors, name)) name += "'";
+    tensors[name] = value;
+    return { $tensor: name };
+  }
+  if (typeof value === "number") {
+    // JSON has no NaN, no infinities and no negative zero.
+    const isPlain = Number.isFinite(value) && !Object.is(value, -0);
+    return isPlain ? value : { $number: Object.is(value, -0) ? "-0" : String(value) };
+  }
+  if (value === undefined) return null;
+  if (typeof value !== "object" || value === null) return value;
+  if (isList(value)) return value.map((item, i) => encodeTree(item, join(path, i), tensors));
+  const members = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(
+    members.map(([key, item]) => [
+      key.startsWith("$") ? `$${key}` : key,
+      encodeTree(item, join(path, key), tensors),
+    ]),
+  );
+}
+
+function isList(value: object): value is readonly Tree[] {
+  return Array.isArray(value);
+}
+
+function join(path: string, key: string | number): string {
+  return path === "" ? String(key) : `${path}.${key}`;
+}
+
+async function decodeTree(value: Json, file: TensorSource, options: LoadOptions): Promise<Tree> {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    const items: Tree[] = [];
+    for (const item of value as readonly Json[]) items.push(await decodeTree(item, file, options));
+    return items;
+  }
+  const record = value as { readonly [key: string]: Json };
+  if (typeof record["$tensor"] === "string") return file.get(record["$tensor"], options);
+  if (typeof record["$number"] === "string") return Number(record["$number"]);
+  const entries: [string, Tree][] = [];
+  for (const [key, item] of Object.entries(record)) {
+    entries.push([
+      key.startsWith("$$") ? key.slice(1) : key,
+      await decodeTree(item, file, options),
+    ]);
+  }
+  return Object.fromEntries(entries);
+}
