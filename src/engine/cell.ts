@@ -31,7 +31,10 @@ export class Cell implements CellType {
   isDisposed = false;
   #value: Value | undefined;
 
-  constructor(type: CellType, content: { value?: Value; symbol?: Node; trace?: Trace | undefined }) {
+  constructor(
+    type: CellType,
+    content: { value?: Value; symbol?: Node; trace?: Trace | undefined },
+  ) {
     this.shape = type.shape;
     this.dtype = type.dtype;
     this.device = type.device;
@@ -74,9 +77,9 @@ export class Cell implements CellType {
       return new UsageError(
         this.trace.isOpen
           ? `jit: a value cannot be read while its function is traced, got a read of ${name}; ` +
-            "return the tensor and read it outside, and use where() instead of branching on values"
+              "return the tensor and read it outside, and use where() instead of branching on values"
           : `jit: ${name} lived inside a traced function that has ended; ` +
-            "return it, or store it in a tensor made outside with assign()",
+              "return it, or store it in a tensor made outside with assign()",
       );
     }
     return new UsageError(

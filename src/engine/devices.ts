@@ -3,8 +3,8 @@ import { ReferenceBackend } from "../backends/reference/backend.ts";
 import type { Backend, MemoryStats } from "../runtime/backend.ts";
 import { environmentVariable } from "./platform.ts";
 
-/** Name of a device: `wasm`, `reference`, or `auto` for the best one here. */
-export type DeviceName = string;
+/** Name of a device; `auto` is the best one here. Backends may add names such as `cuda:1`. */
+export type DeviceName = "auto" | "reference" | "wasm" | (string & {});
 
 /** What a backend is created with. */
 export interface DeviceOptions {
@@ -58,7 +58,9 @@ export function backendOf(name: DeviceName): Backend {
   if (running !== undefined) return running;
   const create = factories.get(resolveDevice(name))?.create;
   if (create === undefined) {
-    throw new DeviceError(`device: ${name} loads asynchronously; await init({ device: "${name}" })`);
+    throw new DeviceError(
+      `device: ${name} loads asynchronously; await init({ device: "${name}" })`,
+    );
   }
   const backend = create({});
   backends.set(name, backend);

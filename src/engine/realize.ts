@@ -50,7 +50,7 @@ export function realizeValues(values: readonly Value[]): void {
     realizeByDevice([...wanted, ...state]);
   } catch (error) {
     // A state that cannot be computed must not keep others from being read; its own read tells.
-    if (state.length === 0 || state.every((value) => values.includes(value))) throw error;
+    if (state.every((value) => values.includes(value))) throw error;
     assigned.clear();
     if (wanted.length === 0) throw error;
     realizeByDevice(wanted);
@@ -89,7 +89,11 @@ function compute(device: DeviceName, values: readonly Value[]): Map<Node, Storag
     for (const { shape, dtype } of roots.values()) {
       storages.push(allocateStorage(device, numel(shape) * dtypeBytes(dtype)));
     }
-    runProgram(program, inputs, storages.map((storage) => storage.buffer));
+    runProgram(
+      program,
+      inputs,
+      storages.map((storage) => storage.buffer),
+    );
   } catch (error) {
     for (const storage of storages) storage.release();
     throw error;

@@ -52,12 +52,7 @@ export function derivedCell(node: Node, sources: readonly Handle[], on?: DeviceN
 }
 
 /** A cell over data in the dtype's storage format. */
-export function storedCell(
-  data: HostArray,
-  shape: Shape,
-  dtype: DType,
-  device: DeviceName,
-): Cell {
+export function storedCell(data: HostArray, shape: Shape, dtype: DType, device: DeviceName): Cell {
   const value = Value.stored(shape, dtype, storageFrom(device, data));
   return new Cell({ shape, dtype, device }, { value, trace: currentTrace() });
 }
@@ -94,10 +89,14 @@ export function assignCell(target: Handle, source: Handle): void {
   const types = (): string =>
     `got ${from.dtype}${formatShape(from.shape)} for ${cell.dtype}${formatShape(cell.shape)}`;
   if (!sameShape(cell.shape, from.shape)) {
-    throw new ShapeError(`assign: the value must have the tensor's shape, ${types()}; reshape or expand it`);
+    throw new ShapeError(
+      `assign: the value must have the tensor's shape, ${types()}; reshape or expand it`,
+    );
   }
   if (cell.dtype !== from.dtype) {
-    throw new DTypeError(`assign: the value must have the tensor's dtype, ${types()}; cast it with to()`);
+    throw new DTypeError(
+      `assign: the value must have the tensor's dtype, ${types()}; cast it with to()`,
+    );
   }
   if (cell.device !== from.device) {
     throw new DeviceError(

@@ -142,7 +142,10 @@ export function linspace(
 }
 
 /** Ones on the diagonal, zeros elsewhere. */
-export function eye(rows: number, options: TensorOptions & { readonly columns?: number } = {}): Tensor {
+export function eye(
+  rows: number,
+  options: TensorOptions & { readonly columns?: number } = {},
+): Tensor {
   const shape = [rows, options.columns ?? rows];
   requireShape("eye", shape);
   const diagonal = ir.binary("eq", ir.iota(shape, 0), ir.iota(shape, 1));

@@ -84,7 +84,7 @@ export function naturalDType(data: HostData): DType {
   if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return "u8";
   if (data instanceof Int32Array || data instanceof Int16Array) return "i32";
   throw new DTypeError(
-    "tensor: a Uint16Array holds raw half-precision bits; give { dtype: \"f16\" } or \"bf16\"",
+    'tensor: a Uint16Array holds raw half-precision bits; give { dtype: "f16" } or "bf16"',
   );
 }
 

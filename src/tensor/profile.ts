@@ -95,7 +95,8 @@ function formatTable(
   const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
   const format = (row: readonly string[]): string =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
-  const compiled = compileMilliseconds > 0 ? `, compiled in ${compileMilliseconds.toFixed(1)} ms` : "";
+  const compiled =
+    compileMilliseconds > 0 ? `, compiled in ${compileMilliseconds.toFixed(1)} ms` : "";
   return [
     format(header),
     ...rows.map(format),

@@ -1,5 +1,6 @@
+/* oxlint-disable max-lines -- one method per operation, each a line or two; the work is in ops/ */
 import { DTypeError, OutOfMemoryError, ShapeError, UsageError } from "../base/errors.ts";
-import { Cell } from "../engine/cell.ts";
+import type { Cell } from "../engine/cell.ts";
 import type { DeviceName } from "../engine/devices.ts";
 import { resolveDevice } from "../engine/devices.ts";
 import { breathe, collectGarbage } from "../engine/garbage.ts";
@@ -12,15 +13,10 @@ import { dtypes, parseDType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { formatShape, numel } from "../ir/shape.ts";
-import {
-  assignCell,
-  derivedCell,
-  detachedCell,
-  nodeOf,
-  storedCell,
-} from "./cells.ts";
+import { assignCell, derivedCell, detachedCell, nodeOf, storedCell } from "./cells.ts";
 import type { HostData, NestedData, TensorData } from "./host.ts";
 import { decode, encode, formatData, naturalDType, toNested } from "./host.ts";
+import * as activation from "./ops/activation.ts";
 import * as arithmetic from "./ops/arithmetic.ts";
 import * as diagonals from "./ops/diagonals.ts";
 import * as indexing from "./ops/indexing.ts";
@@ -57,11 +53,7 @@ export interface TensorValuesAndIndices {
 const finalizers = new FinalizationRegistry<Cell>((cell) => cell.dispose());
 
 /** Makes a tensor of `node`, a graph over the nodes of `sources`, where no wrapper does it. */
-export function derive(
-  sources: readonly TensorLike[],
-  node: Node,
-  device?: DeviceName,
-): Tensor {
+export function derive(sources: readonly TensorLike[], node: Node, device?: DeviceName): Tensor {
   const tensors = sources.filter((source) => typeof source !== "number");
   return new Tensor(derivedCell(node, tensors, device));
 }
@@ -71,11 +63,7 @@ export function operand(x: TensorLike): Node | number {
   return typeof x === "number" ? x : x.node;
 }
 
-function pair(
-  a: Tensor,
-  b: TensorLike,
-  op: (a: Node | number, b: Node | number) => Node,
-): Tensor {
+function pair(a: Tensor, b: TensorLike, op: (a: Node | number, b: Node | number) => Node): Tensor {
   return derive([a, b], op(a.node, operand(b)));
 }
 
@@ -162,6 +150,16 @@ export class Tensor {
   /** The graph vertex of the current value; inside jit it is captured. @internal */
   get node(): Node {
     return nodeOf(this);
+  }
+
+  /** The dims in reverse order. */
+  get T(): Tensor {
+    return this.permute(this.shape.map((_, dim) => this.ndim - 1 - dim));
+  }
+
+  /** The last two dims swapped. */
+  get mT(): Tensor {
+    return this.transpose(-2, -1);
   }
 
   /** Size of one dim; negative dims count from the end. */
@@ -930,7 +928,10 @@ export class Tensor {
   }
 
   /** Shifts elements along dims, those that leave re-enter. */
-  roll(shifts: number | readonly number[], options?: { readonly dims?: number | readonly number[] }): Tensor {
+  roll(
+    shifts: number | readonly number[],
+    options?: { readonly dims?: number | readonly number[] },
+  ): Tensor {
     return derive([this], slicing.roll(this.node, shifts, options));
   }
 
@@ -1012,22 +1013,34 @@ export class Tensor {
 
   /** x with out[index[i][j]][j] = source[i][j] for dim 0. */
   scatter(dim: number, index: Tensor, source: TensorLike): Tensor {
-    return derive([this, index, source], indexing.scatter(this.node, index.node, operand(source), dim));
+    return derive(
+      [this, index, source],
+      indexing.scatter(this.node, index.node, operand(source), dim),
+    );
   }
 
   /** x with out[index[i][j]][j] += source[i][j] for dim 0. */
   scatterAdd(dim: number, index: Tensor, source: Tensor): Tensor {
-    return derive([this, index, source], indexing.scatterAdd(this.node, index.node, source.node, dim));
+    return derive(
+      [this, index, source],
+      indexing.scatterAdd(this.node, index.node, source.node, dim),
+    );
   }
 
   /** x plus the slices of `source` at the places a vector of indices names. */
   indexAdd(dim: number, index: Tensor, source: Tensor, options?: indexing.IndexAddOptions): Tensor {
-    return derive([this, index, source], indexing.indexAdd(this.node, index.node, source.node, dim, options));
+    return derive(
+      [this, index, source],
+      indexing.indexAdd(this.node, index.node, source.node, dim, options),
+    );
   }
 
   /** x with the slices of `source` in the places a vector of distinct indices names. */
   indexCopy(dim: number, index: Tensor, source: Tensor): Tensor {
-    return derive([this, index, source], indexing.indexCopy(this.node, index.node, source.node, dim));
+    return derive(
+      [this, index, source],
+      indexing.indexCopy(this.node, index.node, source.node, dim),
+    );
   }
 
   /** Stable sorting permutation along a dim, i32. */
@@ -1083,5 +1096,22 @@ export class Tensor {
   /** bias + a · b with bias broadcast. */
   addmm(a: Tensor, b: Tensor): Tensor {
     return derive([this, a, b], linear.addmm(this.node, a.node, b.node));
+  }
+
+  /** Matrices with the last dim of x on a diagonal and zeros elsewhere. */
+  diagEmbed(options?: { readonly offset?: number }): Tensor {
+    return derive([this], diagonals.diagEmbed(this.node, options));
+  }
+
+  // Activations that torch has as methods
+
+  /** max(x, 0). */
+  relu(): Tensor {
+    return derive([this], activation.relu(this.node));
+  }
+
+  /** 1 / (1 + e⁻ˣ). */
+  sigmoid(): Tensor {
+    return derive([this], activation.sigmoid(this.node));
   }
 }

@@ -27,7 +27,11 @@ export type TreeSpec =
     }
   | { readonly kind: "value"; readonly value: unknown }
   | { readonly kind: "array"; readonly items: readonly TreeSpec[] }
-  | { readonly kind: "object"; readonly keys: readonly string[]; readonly items: readonly TreeSpec[] };
+  | {
+      readonly kind: "object";
+      readonly keys: readonly string[];
+      readonly items: readonly TreeSpec[];
+    };
 
 type PlainObject = Readonly<Record<string, unknown>>;
 
@@ -114,8 +118,6 @@ function matchesObject(
   const keys = Object.keys(value);
   return (
     keys.length === spec.keys.length &&
-    spec.keys.every(
-      (key, i) => key === keys[i] && matchesSpec(spec.items[i], value[key], found),
-    )
+    spec.keys.every((key, i) => key === keys[i] && matchesSpec(spec.items[i], value[key], found))
   );
 }

@@ -45,7 +45,12 @@ export function vmap<A extends readonly (Tensor | number | string | boolean | nu
     }
     const result = fn(...(symbols as unknown as A));
     const outputs = tensorsOf(result);
-    const nodes = batch(outputs.map((tensor) => tensor.node), batched, size, { randomness });
+    const nodes = batch(
+      outputs.map((tensor) => tensor.node),
+      batched,
+      size,
+      { randomness },
+    );
     const sources = [...outputs, ...args.filter((arg) => arg instanceof Tensor)];
     let next = 0;
     return mapTensors(result, () => derive(sources, movedim(nodes[next++], 0, outDims)));

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
+import type { Tensor } from "athanor";
 import {
-  Tensor,
   UsageError,
   engineStats,
   grad,

@@ -56,13 +56,17 @@ describe("lazy evaluation", () => {
       [1, 0],
       [0, 1],
     ]);
-    expect(await full([2], 7, { dtype: "i32" }).add(ones([2], { dtype: "i32" })).tolist()).toEqual([
-      8, 8,
-    ]);
+    expect(
+      await full([2], 7, { dtype: "i32" })
+        .add(ones([2], { dtype: "i32" }))
+        .tolist(),
+    ).toEqual([8, 8]);
   });
 
   it("names the place where nested arrays are ragged", () => {
-    expect(() => tensor([[1, 2], [3]])).toThrow(/a row of 1 where a row of 2 is expected at data\[1\]/);
+    expect(() => tensor([[1, 2], [3]])).toThrow(
+      /a row of 1 where a row of 2 is expected at data\[1\]/,
+    );
     expect(() => tensor([1, [2]])).toThrow(/data\[1\]/);
     expect(() => tensor([300], { dtype: "u8" })).toThrow(/must fit u8/);
   });
