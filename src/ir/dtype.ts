@@ -157,5 +157,5 @@ export function roundTiesToEven(value: number): number {
   const down = rest < 0.5 || (rest === 0.5 && floor % 2 === 0);
   const rounded = down ? floor : floor + 1;
   // −0.3 rounds to −0, not to 0.
-  return rounded === 0 ? value * 0 : rounded;
+  return rounded === 0 && value < 0 ? -0 : rounded;
 }
