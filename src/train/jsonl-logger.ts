@@ -1,0 +1,59 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** One line of a log: a name such as `step-end` and what belongs to it. */
+export interface LogEvent {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** Writes events into a file, one JSON object a line. */
+export interface JsonlLogger {
+  log(event: LogEvent): void;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Opens a log of events. Each line is written at once, so that nothing is lost when the process is
+ * killed.
+ *
+ * @param options.keep - which events of an existing log stay; a run that resumes at a step keeps
+ *   those before it. @defaultValue none
+ */
+export function jsonlLogger(
+  path: string,
+  options: { readonly keep?: (event: LogEvent) => boolean } = {},
+): JsonlLogger {
+  const { keep = () => false } = options;
+  mkdirSync(dirname(path), { recursive: true });
+  const kept = readJsonl(path).filter(keep);
+  const file = openSync(path, "w");
+  let isOpen = true;
+  const log = (event: LogEvent): void => void writeSync(file, `${JSON.stringify(event)}\n`);
+  for (const event of kept) log(event);
+  const close = (): void => {
+    if (isOpen) closeSync(file);
+    isOpen = false;
+  };
+  return { log, close, [Symbol.dispose]: close };
+}
+
+/** The events of a log, none if there is no file. A last line cut by a kill is left out. */
+export function readJsonl(path: string): LogEvent[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      try {
+        const event: unknown = JSON.parse(line);
+        return isEvent(event) ? [event] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+function isEvent(value: unknown): value is LogEvent {
+  return typeof value === "object" && value !== null && "event" in value;
+}
