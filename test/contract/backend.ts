@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DType } from "../../src/ir/dtype.ts";
 import type { Backend } from "../../src/runtime/backend.ts";
+import { leakChecks } from "../leak-checks.ts";
 import { disposalContract, memoryContract, programContract } from "./behaviour.ts";
 import { opCases } from "./cases.ts";
 import { chainCases } from "./cases-chains.ts";
@@ -58,10 +59,13 @@ export function backendContract(name: string, make: () => Backend | Promise<Back
       if (backend === undefined) throw new Error(`${name}: the backend could not be created`);
       return backend;
     };
+    const check = { name: `${name} buffers`, count: () => current().memory().liveBuffers };
     beforeAll(async () => {
       backend = await make();
+      leakChecks.push(check);
     });
     afterAll(() => {
+      leakChecks.splice(leakChecks.indexOf(check), 1);
       const live = backend?.memory().liveBuffers;
       backend?.dispose();
       expect(live, "buffers live after the whole suite").toBe(0);
