@@ -42,7 +42,7 @@ export class Value {
     this.dtype = type.dtype;
     this.device = device;
     this.#node = pending?.node;
-    this.#sources = pending?.sources ?? [];
+    this.#sources = pending?.sources ?? noSources;
     this.keepsHistory = pending?.keepsHistory ?? false;
     this.depth = 0;
     for (const source of this.#sources) {
@@ -79,9 +79,15 @@ export class Value {
 
   release(): void {
     if (--this.references > 0) return;
-    this.storage?.release();
-    this.storage = undefined;
-    this.#dropHistory();
+    // A list and not recursion: chains of pending values can be long.
+    const unused: Value[] = [this];
+    for (let value = unused.pop(); value !== undefined; value = unused.pop()) {
+      value.storage?.release();
+      value.storage = undefined;
+      for (const source of value.#takeSources()) {
+        if (--source.references === 0) unused.push(source);
+      }
+    }
   }
 
   /** Receives the computed value, taking over one reference of the storage. */
@@ -99,10 +105,15 @@ export class Value {
   }
 
   #dropHistory(): void {
-    this.#node = undefined;
-    if (this.#sources.length === 0) return;
+    for (const source of this.#takeSources()) source.release();
+  }
+
+  #takeSources(): readonly Value[] {
     const sources = this.#sources;
-    this.#sources = [];
-    for (const source of sources) source.release();
+    this.#node = undefined;
+    this.#sources = noSources;
+    return sources;
   }
 }
+
+const noSources: readonly Value[] = [];

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Tensor } from "athanor";
 import {
-  Tensor,
   UsageError,
   collectGarbage,
   grad,
@@ -48,6 +48,22 @@ describe("dispose", () => {
     y.dispose();
     expect(live()).toBe(before + 8);
     z.dispose();
+    expect(live()).toBe(before);
+  });
+
+  it("bears long chains", async () => {
+    const before = live();
+    const build = (): Tensor =>
+      scope(() => {
+        let x = tensor([0]);
+        for (let i = 0; i < 20_000; i++) x = x.add(1);
+        return x;
+      });
+    build().dispose();
+    expect(live()).toBe(before);
+    const x = build();
+    expect(await x.item()).toBe(20_000);
+    x.dispose();
     expect(live()).toBe(before);
   });
 

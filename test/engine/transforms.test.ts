@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Tensor } from "athanor";
 import {
   DeviceError,
-  Tensor,
   checkpoint,
   customOp,
   grad,
