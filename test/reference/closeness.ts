@@ -1,0 +1,78 @@
+// How close a result must come to torch's, in one place.
+import type { TensorData } from "athanor";
+import { expect } from "vitest";
+import type { FixtureDType, FixtureTensor } from "./fixture.ts";
+
+/** |actual − expected| ≤ relative · |expected| + absolute. */
+export interface Tolerance {
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+/** What a compared tensor is of its case. */
+export type ResultKind = "output" | "gradient" | "second";
+
+const exact: Tolerance = { relative: 0, absolute: 0 };
+
+/** f32 results; the absolute part is a few units in the last place of numbers around 1. */
+const f32: Readonly<Record<ResultKind, Tolerance>> = {
+  output: { relative: 1e-5, absolute: 1e-6 },
+  gradient: { relative: 1e-4, absolute: 1e-6 },
+  second: { relative: 1e-4, absolute: 1e-6 },
+};
+
+/** One unit in the last place of the half types, and what f64 leaves after a few operations. */
+const byDType: Readonly<Partial<Record<FixtureDType, Tolerance>>> = {
+  f64: { relative: 1e-12, absolute: 1e-13 },
+  f16: { relative: 2 ** -10, absolute: 2 ** -24 },
+  bf16: { relative: 2 ** -7, absolute: 2 ** -24 },
+};
+
+/** The tolerance of a result; integers and bool must be equal. */
+export function toleranceOf(kind: ResultKind, dtype: FixtureDType): Tolerance {
+  return dtype === "f32" ? f32[kind] : (byDType[dtype] ?? exact);
+}
+
+const halfToNumber = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+};
+
+const brainToNumber = (bits: number): number =>
+  new Float32Array(new Uint32Array([bits << 16]).buffer)[0];
+
+/** The stored values as numbers. */
+export function numbersOf({ dtype, data }: FixtureTensor): ArrayLike<number> {
+  if (dtype === "f16") return Array.from(data, halfToNumber);
+  if (dtype === "bf16") return Array.from(data, brainToNumber);
+  return data;
+}
+
+/** Fails with the worst element if a result is not close enough. NaN equals NaN. */
+export function expectTensor(
+  actual: TensorData,
+  expected: FixtureTensor,
+  { relative, absolute }: Tolerance,
+  what: string,
+): void {
+  const wanted = numbersOf(expected);
+  let worst = 0;
+  let place = -1;
+  for (let i = 0; i < wanted.length; i++) {
+    const [a, e] = [actual[i], wanted[i]];
+    if (Object.is(a, e) || a === e || (a !== a && e !== e)) continue;
+    const allowed = relative * Math.abs(e) + absolute;
+    const error = Number.isFinite(a) && Number.isFinite(e) ? Math.abs(a - e) / allowed : Infinity;
+    if (error > worst) [worst, place] = [error, i];
+  }
+  const text =
+    place < 0
+      ? ""
+      : `${what}[${place}]: got ${actual[place]}, expected ${wanted[place]}, ` +
+        `${worst.toPrecision(3)} × the tolerance`;
+  expect(worst <= 1 ? "" : text).toBe("");
+}
