@@ -133,6 +133,11 @@ export function convFlops(desc: ConvDesc): number {
   return perPixel * desc.batch * volume(desc.output);
 }
 
+/** Pixels whose products a scattering convolution computes at a time; at least one row. */
+export const SCATTER_PIXELS = 1024;
+/** Products it keeps: they stay in the L2 cache until they are scattered. */
+export const SCATTER_ELEMENTS: number = 192 * SCATTER_PIXELS;
+
 /** Byte offsets of the convolution's parts of a thread's workspace, after GEMM's. */
 export interface ConvLayout {
   /** Offset of each tap in the padded input. */
@@ -180,6 +185,8 @@ export function convWorkspaceBytes(
   const weights = desc.transposed === true ? 4 * channels * outputs * volume(kernel) : 0;
   const forward = paddedBytes(desc, blocks.columns, blocks.depth);
   const gradient = paddedBytes(desc, blocks.depth, blocks.columns);
-  const input = Math.max(forward, gradient) + 64;
+  const row = volume(kernel) * Math.min(volume(desc.input), SCATTER_PIXELS + desc.input[2]);
+  const scatter = desc.transposed === true ? 4 * Math.max(SCATTER_ELEMENTS, row) : 0;
+  const input = Math.max(forward, gradient, scatter) + 64;
   return convLayout(blocks, tileRows(fma)).weights + weights + 64 + input;
 }

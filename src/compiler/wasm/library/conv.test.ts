@@ -175,18 +175,28 @@ describe.each(variants)("convolution, fma = %s", (fma) => {
   });
 
   it("gives the same bits for any number of threads", () => {
-    const { desc } = makeCase("", [5, 2, 8, 14], [1, 17, 15], [1, 3, 3], { pad: [0, 1, 1] });
-    const x = random(5 * 16 * 17 * 15, 1);
-    const gradient = random(5 * 28 * 17 * 15, 2);
-    const w = random(28 * 8 * 9, 3);
-    const shares = [1, 2, 3, 4].map((threads) => [
-      run(library, "conv_thread", desc, [x, w, gradient.length], threads),
-      run(library, "conv_weight_gradient_thread", desc, [x, gradient, w.length], threads),
-    ]);
-    for (const share of shares.slice(1)) expect(share).toEqual(shares[0]);
+    const stride: Triple = [1, 2, 2];
+    const same = makeCase("", [5, 2, 8, 14], [1, 17, 15], [1, 3, 3], { pad: [0, 1, 1] }).desc;
+    const half = makeCase("", [2, 1, 9, 16], [1, 23, 25], [1, 3, 3], { stride }).desc;
+    for (const desc of [same, half]) {
+      const { batch, groups, channels, outputs } = desc;
+      const x = random(batch * groups * channels * volume(desc.input), 1);
+      const gradient = random(batch * groups * outputs * volume(desc.output), 2);
+      const w = random(groups * outputs * channels * 9, 3);
+      const back = convInputGradient(desc);
+      const shares = [1, 2, 3].map((threads) => [
+        run(library, "conv_thread", desc, [x, w, gradient.length], threads),
+        run(library, "conv_thread", back, [gradient, w, x.length], threads),
+        run(library, "conv_weight_gradient_thread", desc, [x, gradient, w.length], threads),
+      ]);
+      const bits = shares.map((share) => share.map((part) => Buffer.from(part.buffer)));
+      for (const share of bits.slice(1)) {
+        expect(share.map((part, i) => part.equals(bits[0][i]))).toEqual([true, true, true]);
+      }
+    }
   });
 
-  it("calls the epilogue once for every element, and adds to what is there", () => {
+  it("calls the epilogue once for every element", () => {
     const { desc } = makeCase("", [2, 2, 3, 14], [2, 9, 11], [1, 3, 3], { pad: [0, 1, 1] });
     const pixels = volume(desc.output);
     const seen = new Uint8Array(2 * 28 * pixels);
@@ -208,5 +218,25 @@ describe.each(variants)("convolution, fma = %s", (fma) => {
       for (let m = m0; m < m1; m++) for (let n = n0; n < n1; n++) written[m * 27 + n]++;
     }
     expect(written.every((count) => count === 1)).toBe(true);
+  });
+
+  it("calls the epilogue of a scattered gradient once, and adds to what is there", () => {
+    const forward = makeCase("", [2, 2, 3, 4], [1, 9, 11], [1, 3, 3], { stride: [1, 2, 2] }).desc;
+    const desc = { ...convInputGradient(forward), epilogue: 0 };
+    const pixels = volume(desc.output);
+    const count = 2 * 6 * pixels;
+    const [x, w] = [random(2 * 8 * volume(desc.input), 1), random(8 * 3 * 9, 2)];
+    run(library, "conv_thread", desc, [x, w, count], 2);
+    const seen = new Uint8Array(count);
+    for (const [, batch, m0, m1, n0, n1] of library.epilogueCalls) {
+      for (let m = m0; m < m1; m++) {
+        for (let n = n0; n < n1; n++) seen[(batch * 6 + m) * pixels + n]++;
+      }
+    }
+    expect(seen.every((times) => times === 1)).toBe(true);
+    const plain = run(library, "conv_thread", { ...desc, epilogue: -1 }, [x, w, count]);
+    const added = run(library, "conv_thread", { ...desc, accumulate: true }, [x, w, count]);
+    expect(plain.some(Number.isNaN)).toBe(false);
+    expect(added.every(Number.isNaN)).toBe(true);
   });
 });

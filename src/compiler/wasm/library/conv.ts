@@ -10,6 +10,7 @@ import {
   renderPatches,
   renderZeroFloats,
 } from "./conv-patches.ts";
+import { pushShouldScatter, renderConvScatter } from "./conv-scatter.ts";
 import {
   FINISH,
   renderBlocked,
@@ -32,11 +33,16 @@ export interface ConvFunctions {
  * Adds `conv_thread` and `conv_weight_gradient_thread`: implicit GEMM, where the patch matrix
  * exists only as the packed block of B that is being multiplied.
  */
-export function renderConv(module: ModuleBuilder, parts: GemmParts): ConvFunctions {
+export function renderConv(
+  module: ModuleBuilder,
+  parts: GemmParts,
+  gemmBlocked: FunctionRef,
+): ConvFunctions {
   const copy = renderCopyFloats(module);
+  const zero = renderZeroFloats(module);
   const layout = convLayout(parts.blocks, parts.tiles.rows);
   const patches = renderPatches(module, {
-    padInput: renderPadInput(module, copy, renderZeroFloats(module)),
+    padInput: renderPadInput(module, copy, zero),
     gather: renderGather(module),
     layout,
   });
@@ -59,8 +65,10 @@ export function renderConv(module: ModuleBuilder, parts: GemmParts): ConvFunctio
   const forward = renderBlocked(module, "conv_blocked", parts, finish, forwardSource);
   const gradient = renderBlocked(module, "conv_gradient_blocked", parts, finish, gradientSource);
   const mirror = renderTransposeWeights(module, copy);
+  const products = layout.weights;
+  const scatter = renderConvScatter(module, { blocked: gemmBlocked, finish, zero, products });
   return {
-    forward: renderForward(module, forward, mirror, layout.weights),
+    forward: renderForward(module, { blocked: forward, scatter, mirror }, layout.weights),
     weightGradient: renderWeightGradient(module, gradient, parts.tiles.rows),
   };
 }
@@ -153,12 +161,16 @@ function pushImageGroup(
  */
 function renderForward(
   module: ModuleBuilder,
-  blocked: FunctionRef,
-  transposeWeights: FunctionRef,
+  parts: Readonly<Record<"blocked" | "scatter" | "mirror", FunctionRef>>,
   weightsOffset: number,
 ): FunctionRef {
   return module.function("conv_thread", threadParams, [], (f) => {
     const [desc, x, w, out, workspace, thread, threads] = threadParams.keys();
+    pushShouldScatter(f, desc);
+    f.if(() => {
+      for (const param of threadParams.keys()) f.get(param);
+      f.call(parts.scatter).emit("return");
+    });
     const d = loadSizes(f, desc);
     const [batches, items, group, image, plane, ready, a, q0, q1, weights] = f.locals("i32", 10);
     const work = f.local("f64");
@@ -181,7 +193,7 @@ function renderForward(
         f.get(group).get(ready).emit("i32.ne");
         f.if(() => {
           f.get(a).get(d.channels).get(d.outputs).get(d.kernel).get(weights);
-          f.call(transposeWeights).get(group).set(ready);
+          f.call(parts.mirror).get(group).set(ready);
         });
         f.get(weights).set(a);
       });
@@ -200,7 +212,7 @@ function renderForward(
       position();
       f.get(d.outputs).get(q1).get(q0).emit("i32.sub").get(d.taps);
       f.get(d.taps).i32(2).emit("i32.shl").i32(4).get(plane).get(q0);
-      f.get(d.outChannel).get(d.accumulate).i32(FINISH.plain).call(blocked);
+      f.get(d.outChannel).get(d.accumulate).i32(FINISH.plain).call(parts.blocked);
     });
   });
 }

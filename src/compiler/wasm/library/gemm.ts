@@ -28,6 +28,13 @@ type Frame = Record<
   number
 >;
 
+/** The products of one library. */
+export interface GemmFunctions {
+  readonly gemm: FunctionRef;
+  /** The blocked path alone; parameters as `blockedParams`. */
+  readonly blocked: FunctionRef;
+}
+
 /**
  * Adds `gemm(desc, a, b, c, workspace, batch, m0, m1, n0, n1)`: rows m0..m1 of columns n0..n1
  * of C. The order of the additions into an element depends on the descriptor only, never on the
@@ -37,11 +44,11 @@ export function renderGemm(
   module: ModuleBuilder,
   parts: GemmParts,
   dot: readonly FunctionRef[],
-): FunctionRef {
+): GemmFunctions {
   const params = gemmParams.map(() => "i32" as const);
   const epilogue = renderFinish(module, gemmField("epilogue"), gemmField("epilogueArgs"));
   const blocked = renderBlocked(module, "gemm_blocked", parts, epilogue, stridedSource(parts));
-  return module.function("gemm", params, [], (f) => {
+  const gemm = module.function("gemm", params, [], (f) => {
     const frame = openFrame(f);
     f.get(frame.rows).i32(0).emit("i32.le_s").get(frame.columns).i32(0).emit("i32.le_s", "i32.or");
     f.if(() => f.emit("return"));
@@ -62,6 +69,7 @@ export function renderGemm(
     for (const name of blockedParams) f.get(frame[name]);
     f.call(blocked);
   });
+  return { gemm, blocked };
 }
 
 /** Reads the descriptor into locals and moves a, b, c to the start of the range. */
