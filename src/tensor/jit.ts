@@ -36,9 +36,14 @@ interface Specialisation<R> {
 const longestList = 64;
 let isEnabled = environmentVariable("ATHANOR_JIT") !== "0";
 
-/** Switches compilation by `jit` on or off; switched off, functions run as they are. */
-export function setJit(enabled: boolean): void {
+/**
+ * Switches compilation by `jit` on or off; switched off, functions run as they are.
+ * @returns whether it was on.
+ */
+export function setJit(enabled: boolean): boolean {
+  const before = isEnabled;
   isEnabled = enabled;
+  return before;
 }
 
 const finalizers = new FinalizationRegistry<Specialisation<unknown>[]>((list) => {

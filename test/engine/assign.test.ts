@@ -38,6 +38,7 @@ describe("assign", () => {
     await realize(x);
     expect(await x.tolist()).toEqual([500, 500, 500, 500]);
     expect(engineStats().compiles - before.compiles).toBeLessThan(4);
+    expect(engineStats().runs - before.runs).toBeGreaterThan(10);
   });
 
   it("refuses values that do not fit", () => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Tensor } from "athanor";
 import {
   UsageError,
@@ -16,7 +16,10 @@ import {
 const state = (values: number[]): Tensor => tensor(values, { requiresGrad: true });
 
 describe("jit", () => {
-  afterEach(() => setJit(true));
+  // These are tests of compilation, also where the suite runs with it switched off.
+  let before: boolean;
+  beforeEach(() => (before = setJit(true)));
+  afterEach(() => setJit(before));
 
   it("traces and compiles once per signature", async () => {
     let calls = 0;
@@ -142,6 +145,18 @@ describe("jit", () => {
     expect(await w.mul(100).tolist()).toEqual([200]);
     add();
     expect(await w.mul(100).tolist()).toEqual([300]);
+  });
+
+  it("does not let a node stand for the value it had before an update", async () => {
+    const w = tensor([2]);
+    const y = w.mul(100);
+    const twin = w.mul(100);
+    await y.data();
+    jit(() => {
+      y.assign(y.add(1));
+    })();
+    expect(await y.tolist()).toEqual([201]);
+    expect(await twin.tolist()).toEqual([200]);
   });
 
   it("updates arguments, also when one is closed over or passed twice", async () => {

@@ -11,6 +11,7 @@ import {
   persistent,
   realize,
   scope,
+  setJit,
   tensor,
   zeros,
 } from "athanor";
@@ -171,6 +172,7 @@ describe("live bytes", () => {
   beforeEach(collectGarbage);
 
   it("stay constant over a thousand jitted steps", async () => {
+    const before = setJit(true);
     const w = ones([8], { requiresGrad: true });
     const x = tensor([1, 2, 3, 4, 5, 6, 7, 8]);
     const step = jit((input: Tensor) => {
@@ -186,6 +188,7 @@ describe("live bytes", () => {
     }
     expect(live()).toBe(first);
     step.dispose();
+    setJit(before);
   });
 
   it("stay constant over a thousand eager steps", async () => {
