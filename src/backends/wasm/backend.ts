@@ -2,13 +2,12 @@ import { ConfigError, ShapeError, UsageError } from "../../base/errors.ts";
 import { dtypeBytes, hostView } from "../../ir/dtype.ts";
 import type { DType, HostArray } from "../../ir/dtype.ts";
 import type { Graph } from "../../ir/graph.ts";
-import { renderLibrary } from "../../compiler/wasm/library/library.ts";
 import type { WasmProgramCode, WasmTarget } from "../../compiler/wasm/program-code.ts";
 import type { Backend, Buffer, DeviceInfo, MemoryStats, Program } from "../../runtime/backend.ts";
 import { WasmBuffer } from "./buffer.ts";
 import { Arena, DeviceMemory } from "./device-memory.ts";
 import { hasRelaxedSimd } from "./features.ts";
-import { compileScalarMath, instantiator } from "./instance.ts";
+import { compileScalarMath, Instantiator } from "./instance.ts";
 import { detectPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 import { WasmProgram } from "./program.ts";
@@ -59,17 +58,18 @@ export class WasmBackend implements Backend {
     const { memoryLimitBytes: limitBytes } = options;
     const memory = new DeviceMemory(limitBytes === undefined ? { shared } : { shared, limitBytes });
     this.memoryOfDevice = memory;
-    const library = compileLibrary(platform, this.target);
     const scalarMath = compileScalarMath();
-    const common = { memory: memory.memory, library, scalarMath };
+    const { target } = this;
     this.host = {
       memory,
       threads,
-      pool: new ThreadPool({ ...common, threads, platform }),
+      pool: new ThreadPool({ memory: memory.memory, scalarMath, threads, platform }),
       arena: new Arena(memory.heap),
       workspace: new Arena(memory.heap),
-      instantiate: instantiator(memory.memory, library, scalarMath),
-      freeSlots: [0],
+      instantiator: new Instantiator(memory.memory, { platform, target, scalarMath }),
+      freeSlots: [],
+      slotCount: 0,
+      isLibraryLoaded: false,
       isRunning: false,
     };
     this.info = { name: "WebAssembly", threads, features: features(this.target) };
@@ -185,17 +185,6 @@ function threadCount(options: WasmBackendOptions, platform: Platform): number {
     );
   }
   return wanted;
-}
-
-function compileLibrary(platform: Platform, target: WasmTarget): WebAssembly.Module {
-  const bytes = renderLibrary(target) as BufferSource;
-  // Its loops run too long to be replaced while they run: optimise before the first call.
-  platform.setEngineFlag("--no-liftoff");
-  try {
-    return new WebAssembly.Module(bytes);
-  } finally {
-    platform.setEngineFlag("--liftoff");
-  }
 }
 
 function features({ fma, shared }: WasmTarget): string[] {

@@ -48,13 +48,6 @@ export class DeviceMemory {
     this.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
   }
 
-  /** A block with a copy of the bytes; `extra` bytes follow them. */
-  store(data: Uint8Array, extra: number = 0): Block {
-    const block = this.heap.allocate(data.byteLength + extra);
-    this.write(block.address, data);
-    return block;
-  }
-
   private grow(end: number): number | null {
     const have = this.memory.buffer.byteLength / PAGE;
     const needed = Math.ceil((end + GUARD) / PAGE) - have;

@@ -1,16 +1,21 @@
-import type { WasmProgramCode } from "../../compiler/wasm/program-code.ts";
+import { renderLibrary } from "../../compiler/wasm/library/library.ts";
+import type { WasmProgramCode, WasmTarget } from "../../compiler/wasm/program-code.ts";
 import { exportedMath, nativeMath, renderScalarMath } from "../../compiler/wasm/scalar-math.ts";
+import type { Platform } from "./platform.ts";
 import type { RunSteps } from "./thread-pool.ts";
 
 /** Calls the host function of a step. */
 export type HostCallback = (step: number, args: number) => void;
 
-/** Makes the calling thread's instance of a program. */
-export type Instantiate = (
-  code: WasmProgramCode,
-  defaultTableSize: number,
-  host: HostCallback,
-) => RunSteps;
+/** The calling thread's instance of a program. */
+export interface ProgramInstance {
+  readonly run: RunSteps;
+  /** Whether the program imports functions of the kernel library. */
+  readonly usesLibrary: boolean;
+}
+
+/** Table entries of a program that does not say how many it needs. */
+export const DEFAULT_TABLE_SIZE = 64;
 
 /** The scalar-math module, compiled once. */
 export function compileScalarMath(): WebAssembly.Module {
@@ -28,27 +33,96 @@ function mathImports(scalarMath: WebAssembly.Module): WebAssembly.ModuleImports 
 }
 
 /**
- * How programs are instantiated on the calling thread (workers do the same in worker-source.ts).
- * Each program has a function table of its own and a library instance over that table: code is
- * shared between instances, so this costs microseconds, and table indices are plain constants.
+ * Compiles with the optimizing compiler before the first call. V8 starts every function in its
+ * baseline compiler, three to five times slower, and cannot replace a function while it runs.
  */
-export function instantiator(
-  memory: WebAssembly.Memory,
-  library: WebAssembly.Module,
-  scalarMath: WebAssembly.Module,
-): Instantiate {
-  const math = mathImports(scalarMath);
-  return (code, defaultTableSize, host) => {
-    const initial = code.tableSize ?? defaultTableSize;
+function compileOptimized(bytes: BufferSource, platform: Platform): WebAssembly.Module {
+  const flags = ["liftoff", "wasm-lazy-compilation"];
+  for (const flag of flags) platform.setEngineFlag(`--no-${flag}`);
+  try {
+    return new WebAssembly.Module(bytes);
+  } finally {
+    for (const flag of flags) platform.setEngineFlag(`--${flag}`);
+  }
+}
+
+/** Code this long belongs to a step that will run often; measured: 0.4 ms per KiB to optimize. */
+const LARGE_CODE_BYTES = 4096;
+const OPTIMIZE_MS_PER_BYTE = 0.4 / 1024;
+/** Rough speed of fused kernels, to tell a long first run from a short one. */
+const BYTES_PER_MS = 1e7;
+const FLOPS_PER_MS = 4e6;
+
+/** Whether optimizing first pays: baseline code would lose more in one run than that costs. */
+function isWorthOptimizing({ bytes, kernels }: WasmProgramCode): boolean {
+  if (bytes.length >= LARGE_CODE_BYTES) return true;
+  let milliseconds = 0;
+  for (const kernel of kernels) {
+    if (kernel.isLibraryCall === true) continue;
+    milliseconds += kernel.bytes / BYTES_PER_MS + kernel.flops / FLOPS_PER_MS;
+  }
+  return 2 * milliseconds > bytes.length * OPTIMIZE_MS_PER_BYTE;
+}
+
+/**
+ * Instantiates programs on the calling thread (workers do the same in worker-source.ts). Each
+ * program has a function table of its own and a library instance over that table: instances share
+ * their code, so this costs microseconds, and table indices are plain constants.
+ */
+export class Instantiator {
+  private readonly memory: WebAssembly.Memory;
+  private readonly platform: Platform;
+  private readonly target: WasmTarget;
+  private readonly math: WebAssembly.ModuleImports;
+  private library: { readonly bytes: Uint8Array; readonly module: WebAssembly.Module } | null =
+    null;
+
+  constructor(
+    memory: WebAssembly.Memory,
+    options: {
+      readonly platform: Platform;
+      readonly target: WasmTarget;
+      readonly scalarMath: WebAssembly.Module;
+    },
+  ) {
+    this.memory = memory;
+    this.platform = options.platform;
+    this.target = options.target;
+    this.math = mathImports(options.scalarMath);
+  }
+
+  /** Bytes of the library; rendered when first needed. */
+  get libraryBytes(): Uint8Array {
+    return this.compiledLibrary().bytes;
+  }
+
+  instantiate(code: WasmProgramCode, host: HostCallback): ProgramInstance {
+    const initial = code.tableSize ?? DEFAULT_TABLE_SIZE;
     const table = new WebAssembly.Table({ element: "anyfunc", initial });
-    const env = { memory, table, host };
-    const lib = new WebAssembly.Instance(library, { env }).exports;
-    const module = new WebAssembly.Module(code.bytes as BufferSource);
-    const instance = new WebAssembly.Instance(module, {
-      env,
-      lib: lib as WebAssembly.ModuleImports,
-      math,
-    });
-    return instance.exports["run"] as RunSteps;
-  };
+    const env = { memory: this.memory, table, host };
+    const module = this.compile(code);
+    const usesLibrary = WebAssembly.Module.imports(module).some((entry) => entry.module === "lib");
+    const imports: WebAssembly.Imports = { env, math: this.math };
+    if (usesLibrary) {
+      const library = new WebAssembly.Instance(this.compiledLibrary().module, { env });
+      imports["lib"] = library.exports;
+    }
+    const instance = new WebAssembly.Instance(module, imports);
+    return { run: instance.exports["run"] as RunSteps, usesLibrary };
+  }
+
+  private compile(code: WasmProgramCode): WebAssembly.Module {
+    const bytes = code.bytes as BufferSource;
+    if (isWorthOptimizing(code)) return compileOptimized(bytes, this.platform);
+    return new WebAssembly.Module(bytes);
+  }
+
+  private compiledLibrary(): { readonly bytes: Uint8Array; readonly module: WebAssembly.Module } {
+    if (this.library === null) {
+      const bytes = renderLibrary(this.target);
+      const module = compileOptimized(bytes as BufferSource, this.platform);
+      this.library = { bytes, module };
+    }
+    return this.library;
+  }
 }

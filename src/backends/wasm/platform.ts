@@ -21,21 +21,17 @@ export interface Platform {
   spawn(source: string, name: string, data: unknown): WorkerHandle;
 }
 
-type NodeModules = {
-  "node:os": typeof import("node:os");
-  "node:v8": typeof import("node:v8");
-  "node:worker_threads": typeof import("node:worker_threads");
+/** Node's modules, without imports that a browser's bundler would follow. */
+const nodeModules = {
+  os: () => process.getBuiltinModule("node:os"),
+  v8: () => process.getBuiltinModule("node:v8"),
+  workerThreads: () => process.getBuiltinModule("node:worker_threads"),
 };
-
-/** Loads a Node module without an import that a browser's bundler would follow. */
-function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] {
-  return process.getBuiltinModule(name) as NodeModules[Name];
-}
 
 function nodePlatform(): Platform {
   return {
     name: "node",
-    cores: nodeModule("node:os").availableParallelism(),
+    cores: nodeModules.os().availableParallelism(),
     mayBlock: true,
     canShare: true,
     variable: (name) => process.env[name],
@@ -46,14 +42,14 @@ function nodePlatform(): Platform {
 
 function setV8Flag(flag: string): void {
   try {
-    nodeModule("node:v8").setFlagsFromString(flag);
+    nodeModules.v8().setFlagsFromString(flag);
   } catch {
     // Other runtimes have Node's modules over another engine.
   }
 }
 
 function spawnNodeWorker(source: string, name: string, data: unknown): WorkerHandle {
-  const { Worker } = nodeModule("node:worker_threads");
+  const { Worker } = nodeModules.workerThreads();
   // Without the parent's options: a loader or a debugger has no business in a compute thread.
   const worker = new Worker(source, { eval: true, workerData: data, execArgv: [], name });
   let failure: string | null = null;

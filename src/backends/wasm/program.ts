@@ -11,8 +11,9 @@ import { ALIGNMENT } from "./allocator.ts";
 import type { Block } from "./allocator.ts";
 import { WasmBuffer } from "./buffer.ts";
 import type { Arena, DeviceMemory } from "./device-memory.ts";
-import type { Instantiate } from "./instance.ts";
-import type { RunSteps, ThreadPool } from "./thread-pool.ts";
+import { DEFAULT_TABLE_SIZE } from "./instance.ts";
+import type { Instantiator, ProgramInstance } from "./instance.ts";
+import type { ThreadPool } from "./thread-pool.ts";
 
 /** What a program needs of its backend. */
 export interface ProgramHost {
@@ -22,14 +23,15 @@ export interface ProgramHost {
   /** Temporaries and per-thread scratch of whichever program runs. */
   readonly arena: Arena;
   readonly workspace: Arena;
-  readonly instantiate: Instantiate;
-  /** Numbers of programs in the workers, to be used again. */
+  readonly instantiator: Instantiator;
+  /** Numbers programs had in the workers, to be used again; and how many there are. */
   readonly freeSlots: number[];
+  slotCount: number;
+  /** Whether the workers have the kernel library. */
+  isLibraryLoaded: boolean;
   /** Whether some program runs now. */
   isRunning: boolean;
 }
-
-const DEFAULT_TABLE_SIZE = 64;
 
 function bytesOf(node: Node): number {
   return product(node.shape) * dtypeBytes(node.dtype);
@@ -49,7 +51,7 @@ export class WasmProgram implements Program {
   private readonly block: Block;
   /** The argument table as last written. */
   private readonly written: Int32Array;
-  private readonly runSteps: RunSteps;
+  private readonly instance: ProgramInstance;
   private slot: number = -1;
   private isDisposed: boolean = false;
 
@@ -74,9 +76,7 @@ export class WasmProgram implements Program {
     this.block = host.memory.heap.allocate(tableBytes + code.constants.byteLength);
     host.memory.write(this.block.address + tableBytes, code.constants);
     this.setArgument(this.sizes.length + 2, this.block.address + tableBytes);
-    this.runSteps = host.instantiate(code, DEFAULT_TABLE_SIZE, (step, args) =>
-      this.callHost(step, args),
-    );
+    this.instance = host.instantiator.instantiate(code, (step, args) => this.callHost(step, args));
   }
 
   run(inputs: readonly Buffer[], outputs: readonly Buffer[]): void {
@@ -154,25 +154,41 @@ export class WasmProgram implements Program {
     const { pool } = this.host;
     if (this.isParallel && pool.isReady()) {
       if (this.slot < 0) this.loadIntoWorkers();
-      pool.run(this.slot, this.runSteps, address, from, to);
+      pool.run(this.slot, this.instance.run, address, from, to);
     } else {
-      this.runSteps(0, 1, address, from, to);
+      this.instance.run(0, 1, address, from, to);
     }
   }
 
   private loadIntoWorkers(): void {
-    const { memory, pool, freeSlots } = this.host;
-    const { bytes, tableSize = DEFAULT_TABLE_SIZE } = this.code;
-    const slot = freeSlots.pop();
-    invariant(slot !== undefined, "there is always a free slot");
-    if (freeSlots.length === 0) freeSlots.push(slot + 1);
-    const image = memory.store(bytes);
+    const { pool, freeSlots } = this.host;
+    if (this.instance.usesLibrary && !this.host.isLibraryLoaded) {
+      this.withBytesInMemory(this.host.instantiator.libraryBytes, (address, bytes) =>
+        pool.loadLibrary(address, bytes),
+      );
+      this.host.isLibraryLoaded = true;
+    }
+    const slot = freeSlots.pop() ?? this.host.slotCount++;
     try {
-      pool.load(slot, image.address, bytes.byteLength, tableSize);
+      this.withBytesInMemory(this.code.bytes, (address, bytes) =>
+        pool.load(slot, address, bytes, this.code.tableSize ?? DEFAULT_TABLE_SIZE),
+      );
       this.slot = slot;
     } catch (error) {
       freeSlots.push(slot);
       throw error;
+    }
+  }
+
+  private withBytesInMemory(
+    bytes: Uint8Array,
+    use: (address: number, bytes: number) => void,
+  ): void {
+    const { memory } = this.host;
+    const image = memory.heap.allocate(bytes.byteLength);
+    try {
+      memory.write(image.address, bytes);
+      use(image.address, bytes.byteLength);
     } finally {
       memory.heap.free(image);
     }

@@ -1,8 +1,8 @@
-import { controlBlock, MESSAGE_BYTES, SPIN_ROUNDS } from "../../compiler/wasm/control-block.ts";
+import { controlBlock, MESSAGE_BYTES } from "../../compiler/wasm/control-block.ts";
 import { exportedMath, nativeMath } from "../../compiler/wasm/scalar-math.ts";
 
 /** Commands of the calling thread to its workers. */
-export const commands = { run: 0, load: 1, unload: 2, exit: 3 } as const;
+export const commands = { run: 0, load: 1, unload: 2, exit: 3, library: 4 } as const;
 
 /** What a worker gets when it starts. */
 export interface WorkerStart {
@@ -10,7 +10,8 @@ export interface WorkerStart {
   /** 1 … threads − 1; the calling thread is 0. */
   readonly id: number;
   readonly threads: number;
-  readonly library: WebAssembly.Module;
+  /** Rounds of looking for a command before the worker sleeps. */
+  readonly spinRounds: number;
   readonly scalarMath: WebAssembly.Module;
 }
 
@@ -20,7 +21,7 @@ export interface WorkerStart {
  */
 export const workerSource: string = `"use strict";
 const at = ${JSON.stringify(controlBlock)};
-function serve({ memory, id, threads, library, scalarMath }) {
+function serve({ memory, id, threads, spinRounds, scalarMath }) {
   const words = new Int32Array(memory.buffer, 0, 256);
   const programs = [];
   const scalar = new WebAssembly.Instance(scalarMath, { math: Math });
@@ -28,14 +29,17 @@ function serve({ memory, id, threads, library, scalarMath }) {
   for (const name of ${JSON.stringify(nativeMath)}) math[name] = Math[name];
   for (const name of ${JSON.stringify(exportedMath)}) math[name] = scalar.exports[name];
   const host = () => { throw new Error("host function called in a worker"); };
+  let library;
+  function compile() {
+    const bytes = new Uint8Array(words[at.to >> 2]);
+    bytes.set(new Uint8Array(memory.buffer, words[at.address >> 2] >>> 0, bytes.length));
+    return new WebAssembly.Module(bytes);
+  }
   function load() {
-    const length = words[at.to >> 2];
-    const bytes = new Uint8Array(length);
-    bytes.set(new Uint8Array(memory.buffer, words[at.address >> 2] >>> 0, length));
+    const module = compile();
     const table = new WebAssembly.Table({ element: "anyfunc", initial: words[at.from >> 2] });
     const env = { memory, table, host };
-    const lib = new WebAssembly.Instance(library, { env }).exports;
-    const module = new WebAssembly.Module(bytes);
+    const lib = library && new WebAssembly.Instance(library, { env }).exports;
     return new WebAssembly.Instance(module, { env, lib, math }).exports.run;
   }
   function report(error) {
@@ -47,7 +51,7 @@ function serve({ memory, id, threads, library, scalarMath }) {
     Atomics.notify(words, at.barrierGeneration >> 2);
   }
   function next(sequence) {
-    for (let spins = ${SPIN_ROUNDS}; spins > 0; spins--) {
+    for (let spins = spinRounds; spins > 0; spins--) {
       if (Atomics.load(words, at.sequence >> 2) !== sequence) return;
     }
     Atomics.add(words, at.sleepers >> 2, 1);
@@ -68,6 +72,7 @@ function serve({ memory, id, threads, library, scalarMath }) {
       if (command === ${commands.run}) {
         programs[slot](id, threads, words[at.address >> 2], words[at.from >> 2], words[at.to >> 2]);
       } else if (command === ${commands.load}) programs[slot] = load();
+      else if (command === ${commands.library}) library = compile();
       else if (command === ${commands.unload}) programs[slot] = undefined;
     } catch (error) {
       report(error);

@@ -1,6 +1,6 @@
 import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
 import type { ModuleBuilder } from "./assembler.ts";
-import { controlBlock, SPIN_ROUNDS } from "./control-block.ts";
+import { controlBlock } from "./control-block.ts";
 
 /** A sleeping thread looks for failures this often; after so many naps it gives up. */
 const NAP_NANOSECONDS = 100_000_000;
@@ -30,11 +30,11 @@ function writeBarrier(f: FunctionBuilder): void {
   });
   f.i32(NAP_LIMIT).set(naps);
   f.loop((again) => {
-    f.i32(SPIN_ROUNDS).set(spins);
+    readWord(f, controlBlock.spinRounds).set(spins);
     f.loop((spin) => {
       readWord(f, controlBlock.barrierGeneration).get(generation).emit("i32.ne");
       f.if(() => f.emit("return"));
-      f.get(spins).i32(1).emit("i32.sub").tee(spins).brIf(spin);
+      f.get(spins).i32(1).emit("i32.sub").tee(spins).i32(0).emit("i32.gt_s").brIf(spin);
     });
     readWord(f, controlBlock.failure);
     f.if(() => f.emit("unreachable"));

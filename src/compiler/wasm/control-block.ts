@@ -21,6 +21,8 @@ export const controlBlock = {
   failure: 516,
   /** Workers that entered their loop. */
   ready: 520,
+  /** Rounds a thread spins in a barrier before it sleeps. */
+  spinRounds: 524,
   /** The command and its operands, written before `sequence`. */
   command: 576,
   slot: 580,
@@ -38,6 +40,3 @@ export const MESSAGE_BYTES = 380;
 
 /** No buffer lies below this address. */
 export const CONTROL_BYTES = 1024;
-
-/** Rounds of a spinning wait before a thread sleeps. */
-export const SPIN_ROUNDS = 20_000;
