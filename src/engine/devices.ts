@@ -12,7 +12,7 @@ export interface DeviceOptions {
   readonly threads?: number;
 }
 
-/** How a device comes to life: at once, or after loading code. */
+/** How a device comes to life: at once on first use, or in `init`, which prefers `load`. */
 export interface DeviceFactory {
   readonly create?: (options: DeviceOptions) => Backend;
   readonly load?: (options: DeviceOptions) => Promise<Backend>;
@@ -67,23 +67,31 @@ export function backendOf(name: DeviceName): Backend {
   return backend;
 }
 
-/** Starts a device ahead of its first use, with options. */
+/** Devices on their way up. */
+const starting = new Map<DeviceName, Promise<Backend>>();
+
+/** Starts a device ahead of its first use, with options. @throws {DeviceError} if they conflict. */
 export async function startDevice(name: DeviceName, options: DeviceOptions): Promise<Backend> {
-  const running = backends.get(name);
-  if (running !== undefined) {
-    if (options.threads !== undefined && options.threads !== running.info.threads) {
-      throw new DeviceError(
-        `init: ${name} already runs with ${running.info.threads} threads, got threads ${options.threads}; ` +
-          "call init before the first tensor is computed",
-      );
-    }
-    return running;
+  const backend = backends.get(name) ?? (await (starting.get(name) ?? begin(name, options)));
+  if (options.threads !== undefined && options.threads !== backend.info.threads) {
+    throw new DeviceError(
+      `init: ${name} runs with ${backend.info.threads} threads, got threads ${options.threads}; ` +
+        "call init before the first tensor is made, with no more threads than the machine has",
+    );
   }
-  const { create, load } = factories.get(resolveDevice(name)) ?? {};
-  const backend = create !== undefined ? create(options) : await load?.(options);
-  if (backend === undefined) throw new DeviceError(`device: ${name} cannot be started here`);
-  backends.set(name, backend);
   return backend;
+}
+
+async function begin(name: DeviceName, options: DeviceOptions): Promise<Backend> {
+  const { create, load } = factories.get(resolveDevice(name)) ?? {};
+  const started = load === undefined ? Promise.resolve(create?.(options)) : load(options);
+  const registered = started.then((backend) => {
+    if (backend === undefined) throw new DeviceError(`device: ${name} cannot be started here`);
+    backends.set(name, backend);
+    return backend;
+  });
+  starting.set(name, registered);
+  return registered.finally(() => starting.delete(name));
 }
 
 /** Devices that run now. */

@@ -22,6 +22,7 @@ export interface Profile {
   readonly milliseconds: number;
   /** Time spent compiling programs that were new. */
   readonly compileMilliseconds: number;
+  /** The table. */
   toString(): string;
 }
 

@@ -115,10 +115,12 @@ export class Tensor {
     return this.cell.shape;
   }
 
+  /** Element type. */
   get dtype(): DType {
     return this.cell.dtype;
   }
 
+  /** Where the value lives. */
   get device(): DeviceName {
     return this.cell.device;
   }
@@ -296,6 +298,7 @@ export class Tensor {
     releaseCell(this.cell);
   }
 
+  /** As `dispose`, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }
