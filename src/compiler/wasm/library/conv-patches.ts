@@ -160,7 +160,7 @@ export function renderPadInput(
  * Adds `gather(base, lanes, laneCount, steps, depth, out)`: panels of 8 lanes, k-major; element
  * (k, lane) is the float at base + steps[k] + lanes[lane]. The last panel repeats its last lane.
  */
-export function renderGather(module: ModuleBuilder): FunctionRef {
+function renderGather(module: ModuleBuilder): FunctionRef {
   const params = Array.from({ length: 6 }, () => "i32" as const);
   return module.function("gather", params, [], (f) => {
     const [base, lanes, laneCount, steps, depth, out] = params.keys();
@@ -218,22 +218,20 @@ export function renderGather(module: ModuleBuilder): FunctionRef {
   });
 }
 
-/** What `patches` calls. */
-export interface PatchParts {
-  readonly padInput: FunctionRef;
-  readonly gather: FunctionRef;
-  readonly layout: ConvLayout;
-}
-
 /**
- * Adds `patches(desc, x, workspace, outPlane, pixel, pixels, tap, taps, byTap, out)`: panels of
- * the patch matrix of one image and group. Pixels pixel.. of an output plane against taps tap..
- * (channel, then kernel position); a panel is 8 pixels, or 8 taps if `byTap`.
+ * Adds `open_window(desc, x, workspace, outPlane, pixel, pixels, tap, taps)`: makes the input
+ * that pixels pixel.. of an output plane see through taps tap.. (channel, then kernel position)
+ * readable, and returns its address. The workspace tables then hold the byte offset of every
+ * tap and of every pixel; a product's input stands at address + tap offset + pixel offset.
  */
-export function renderPatches(module: ModuleBuilder, parts: PatchParts): FunctionRef {
-  const params = Array.from({ length: 10 }, () => "i32" as const);
-  return module.function("patches", params, [], (f) => {
-    const [desc, x, workspace, outPlane, pixel, pixels, tap, taps, byTap, out] = params.keys();
+export function renderOpenWindow(
+  module: ModuleBuilder,
+  padInput: FunctionRef,
+  layout: ConvLayout,
+): FunctionRef {
+  const params = Array.from({ length: 8 }, () => "i32" as const);
+  return module.function("open_window", params, ["i32"], (f) => {
+    const [desc, x, workspace, outPlane, pixel, pixels, tap, taps] = params.keys();
     const d = loadConvFields(f, desc, [
       ...(["channels", "outputs", "inD", "inH", "inW", "kernelD", "kernelH", "kernelW"] as const),
       ...(["outW", "strideD", "strideH", "strideW", "padD", "padH", "padW"] as const),
@@ -241,8 +239,6 @@ export function renderPatches(module: ModuleBuilder, parts: PatchParts): Functio
     ]);
     const [area, plane, planes, row0, row1, column0, column1] = f.locals("i32", 7);
     const [y, rows, xStart, columns, base, rowStep, planeStep, z] = f.locals("i32", 8);
-    f.get(pixels).i32(0).emit("i32.le_s").get(taps).i32(0).emit("i32.le_s", "i32.or");
-    f.if(() => f.emit("return"));
     f.get(d.kernelH).get(d.kernelW).emit("i32.mul").set(area);
     f.get(tap).get(area).emit("i32.div_u").set(plane);
     f.get(tap).get(taps).emit("i32.add").i32(1).emit("i32.sub").get(area).emit("i32.div_u");
@@ -284,27 +280,47 @@ export function renderPatches(module: ModuleBuilder, parts: PatchParts): Functio
       () => {
         f.get(columns).i32(2).emit("i32.shl").set(rowStep);
         f.get(rowStep).get(rows).emit("i32.mul").set(planeStep);
-        f.get(workspace).i32(parts.layout.weights).emit("i32.add");
+        f.get(workspace).i32(layout.weights).emit("i32.add");
         pushTransposedWeights(f, d, area);
         f.emit("i32.add").i32(63).emit("i32.add").i32(-64).emit("i32.and").set(base);
         f.get(desc).get(x).get(plane).get(planes).get(outPlane).get(y).get(rows);
-        f.get(xStart).get(columns).get(base).call(parts.padInput);
+        f.get(xStart).get(columns).get(base).call(padInput);
       },
     );
     const [tapTable, pixelTable] = f.locals("i32", 2);
-    f.get(workspace).i32(parts.layout.taps).emit("i32.add").set(tapTable);
-    f.get(workspace).i32(parts.layout.pixels).emit("i32.add").set(pixelTable);
+    f.get(workspace).i32(layout.taps).emit("i32.add").set(tapTable);
+    f.get(workspace).i32(layout.pixels).emit("i32.add").set(pixelTable);
     tapOffsets(f, d, { table: tapTable, tap, taps, area, plane, rowStep, planeStep });
     pixelOffsets(f, d, { table: pixelTable, pixel, pixels, row0, column0, rowStep });
+    f.get(base);
+  });
+}
+
+/**
+ * Adds `patches(desc, x, workspace, outPlane, pixel, pixels, tap, taps, byTap, out)`: panels of
+ * the patch matrix of one image and group; a panel is 8 pixels, or 8 taps if `byTap`.
+ */
+export function renderPatches(
+  module: ModuleBuilder,
+  openWindow: FunctionRef,
+  layout: ConvLayout,
+): FunctionRef {
+  const gather = renderGather(module);
+  const params = Array.from({ length: 10 }, () => "i32" as const);
+  return module.function("patches", params, [], (f) => {
+    const [desc, x, workspace, outPlane, pixel, pixels, tap, taps, byTap, out] = params.keys();
+    const base = f.local("i32");
+    f.get(pixels).i32(0).emit("i32.le_s").get(taps).i32(0).emit("i32.le_s", "i32.or");
+    f.if(() => f.emit("return"));
+    f.get(desc).get(x).get(workspace).get(outPlane).get(pixel).get(pixels).get(tap).get(taps);
+    f.call(openWindow).set(base);
+    const call = (lanes: number, laneCount: number, steps: number, depth: number): void => {
+      f.get(base).get(workspace).i32(lanes).emit("i32.add").get(laneCount);
+      f.get(workspace).i32(steps).emit("i32.add").get(depth).get(out).call(gather);
+    };
     f.get(byTap).if(
-      () => {
-        f.get(base).get(tapTable).get(taps).get(pixelTable).get(pixels).get(out);
-        f.call(parts.gather);
-      },
-      () => {
-        f.get(base).get(pixelTable).get(pixels).get(tapTable).get(taps).get(out);
-        f.call(parts.gather);
-      },
+      () => call(layout.taps, taps, layout.pixels, pixels),
+      () => call(layout.pixels, pixels, layout.taps, taps),
     );
   });
 }

@@ -5,7 +5,7 @@ import { convField, convLayout } from "./conv-desc.ts";
 import {
   loadConvFields,
   renderCopyFloats,
-  renderGather,
+  renderOpenWindow,
   renderPadInput,
   renderPatches,
   renderZeroFloats,
@@ -41,11 +41,8 @@ export function renderConv(
   const copy = renderCopyFloats(module);
   const zero = renderZeroFloats(module);
   const layout = convLayout(parts.blocks, parts.tiles.rows);
-  const patches = renderPatches(module, {
-    padInput: renderPadInput(module, copy, zero),
-    gather: renderGather(module),
-    layout,
-  });
+  const openWindow = renderOpenWindow(module, renderPadInput(module, copy, zero), layout);
+  const patches = renderPatches(module, openWindow, layout);
   const finish = renderFinish(module, convField("epilogue"), convField("epilogueArgs"));
   // bRow carries the output plane, bCol the first column of the range.
   const forwardSource: BlockedSource = {

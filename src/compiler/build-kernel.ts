@@ -1,0 +1,287 @@
+import type { DType } from "../ir/dtype.ts";
+import type { Node } from "../ir/node.ts";
+import type { Axis, Form } from "./affine.ts";
+import { axisForm, combineForms, flatForm, makeAxis } from "./affine.ts";
+import { expressionOperands, walkExpressions } from "./kernel.ts";
+import type { Expression, Kernel, Phase, Statement } from "./kernel.ts";
+import type { LoopGroup, Member } from "./loop-group.ts";
+import { loadsOf } from "./loop-group.ts";
+import { Lowering, freshCoordinates } from "./lower.ts";
+import { nodeCost } from "./cost.ts";
+
+/** From this cost on a value needed again in a later phase is stashed, not computed again. */
+const STASH_COST = 6;
+
+/** Accumulator or stash number of each member that has one. */
+class KernelBuilder {
+  private readonly group: LoopGroup;
+  private readonly stored: ReadonlySet<Node>;
+  private readonly accumulators: Map<Node, number> = new Map();
+  private readonly stashes: Map<Node, number> = new Map();
+  private readonly phases: Map<number, Statement[]> = new Map();
+  private readonly memo: Map<number, Map<Expression, Expression>> = new Map();
+
+  constructor(group: LoopGroup, stored: ReadonlySet<Node>) {
+    this.group = group;
+    this.stored = stored;
+  }
+
+  build(): Kernel {
+    const members = [...this.group.members.values()].sort((a, b) => a.time - b.time);
+    for (const member of members) this.findStashes(member);
+    for (const member of members) this.emit(member);
+    const times = [...this.phases.keys()].sort((a, b) => a - b);
+    const phases = times.map((time): Phase => ({
+      level: time % 2 === 0 ? "inner" : "outer",
+      statements: this.phases.get(time) ?? [],
+    }));
+    return {
+      name: members.map((member) => member.node.op).join("_").slice(0, 60),
+      outer: this.group.outerAxes(),
+      inner: this.group.innerAxes(),
+      phases,
+      sequential: false,
+      stashes: [...this.stashes.keys()].map((node) => node.dtype),
+    };
+  }
+
+  private findStashes(member: Member): void {
+    for (const load of loadsOf(member.expression)) {
+      const source = this.group.members.get(load.value);
+      if (source === undefined || source.reduce !== null || source.level === "outer") continue;
+      if (source.time === member.time || this.stored.has(source.node)) continue;
+      if (nodeCost(source.node) < STASH_COST || this.stashes.has(source.node)) continue;
+      this.stashes.set(source.node, this.stashes.size);
+    }
+  }
+
+  private emit(member: Member): void {
+    const value = this.resolve(member.expression, member.time);
+    const { node } = member;
+    if (member.reduce !== null) {
+      const id = this.accumulators.size;
+      this.accumulators.set(node, id);
+      this.add(member.time, { kind: "reduce", id, op: member.reduce, dtype: node.dtype, value });
+      if (this.stored.has(node)) {
+        const result: Expression = { kind: "accumulator", dtype: node.dtype, id };
+        this.store(member.time + 1, member, result);
+      }
+      return;
+    }
+    if (this.stored.has(node)) this.store(member.time, member, value);
+    const stash = this.stashes.get(node);
+    if (stash !== undefined) this.add(member.time, { kind: "stash", id: stash, value });
+  }
+
+  private store(time: number, member: Member, value: Expression): void {
+    const form = this.group.memberForm(member);
+    this.add(time, { kind: "store", target: member.node, form, value, accumulate: false });
+  }
+
+  private add(time: number, statement: Statement): void {
+    const list = this.phases.get(time) ?? [];
+    list.push(statement);
+    this.phases.set(time, list);
+  }
+
+  /** Replaces loads of members by what holds their value at `time`. */
+  private resolve(expression: Expression, time: number): Expression {
+    const memo = this.memo.get(time) ?? new Map<Expression, Expression>();
+    this.memo.set(time, memo);
+    const known = memo.get(expression);
+    if (known !== undefined) return known;
+    const result = this.resolveFresh(expression, time);
+    memo.set(expression, result);
+    return result;
+  }
+
+  private resolveFresh(expression: Expression, time: number): Expression {
+    if (expression.kind === "load") {
+      const member = this.group.members.get(expression.value);
+      if (member !== undefined) return this.memberValue(member, expression, time);
+    }
+    if (expressionOperands(expression).length === 0) return expression;
+    return mapOperands(expression, (operand) => this.resolve(operand, time));
+  }
+
+  private memberValue(member: Member, load: Expression, time: number): Expression {
+    const accumulator = this.accumulators.get(member.node);
+    if (accumulator !== undefined) {
+      return { kind: "accumulator", dtype: member.node.dtype, id: accumulator };
+    }
+    if (member.level === "outer" || member.time === time) {
+      return this.resolve(member.expression, time);
+    }
+    if (this.stored.has(member.node)) return load;
+    const stash = this.stashes.get(member.node);
+    if (stash !== undefined) return { kind: "stash", dtype: member.node.dtype, id: stash };
+    return this.resolve(member.expression, time);
+  }
+}
+
+/** The same expression over other operands; dynamic axes of its forms are rebuilt too. */
+function mapOperands(
+  expression: Expression,
+  map: (operand: Expression) => Expression,
+): Expression {
+  switch (expression.kind) {
+    case "apply": {
+      const operands = expression.operands.map(map);
+      return operands.every((operand, i) => operand === expression.operands[i])
+        ? expression
+        : { ...expression, operands };
+    }
+    case "masked": {
+      const bounds = expression.bounds.map((bound) => ({ ...bound, form: mapForm(bound.form, map) }));
+      return { ...expression, inside: map(expression.inside), bounds };
+    }
+    case "load":
+    case "index":
+      return { ...expression, form: mapForm(expression.form, map) };
+    default:
+      return expression;
+  }
+}
+
+const mappedAxes = new WeakMap<Axis, WeakMap<Expression, Axis>>();
+
+function mapForm(form: Form, map: (operand: Expression) => Expression): Form {
+  if (form.terms.every((term) => term.axis.dynamic === null)) return form;
+  return combineForms(
+    form.terms.map(({ axis, stride }) => {
+      if (axis.dynamic === null) return [{ offset: 0, terms: [{ axis, stride: 1 }] }, stride] as const;
+      const dynamic = map(axis.dynamic);
+      const cache = mappedAxes.get(axis) ?? new WeakMap<Expression, Axis>();
+      mappedAxes.set(axis, cache);
+      const mapped = cache.get(dynamic) ?? makeAxis(axis.size, dynamic);
+      cache.set(dynamic, mapped);
+      return [axisForm(mapped), stride] as const;
+    }),
+    form.offset,
+  );
+}
+
+/** The kernel of a loop group; `stored` are the members somebody outside needs. */
+export function buildLoopKernel(group: LoopGroup, stored: ReadonlySet<Node>): Kernel {
+  return new KernelBuilder(group, stored).build();
+}
+
+type IsValue = (node: Node) => boolean;
+
+function storeKernel(
+  name: string,
+  target: Node,
+  axes: readonly Axis[],
+  value: Expression,
+  form: Form,
+): Kernel {
+  const store: Statement = { kind: "store", target, form, value, accumulate: false };
+  return {
+    name,
+    outer: axes,
+    inner: [],
+    phases: [{ level: "inner", statements: [store] }],
+    sequential: false,
+    stashes: [],
+  };
+}
+
+const axesOf = (coordinates: readonly Form[]): Axis[] =>
+  coordinates.flatMap((form) => form.terms.map((term) => term.axis));
+
+/** One kernel per part, each storing into its range of the result. */
+export function buildConcatKernels(node: Node, dim: number, isValue: IsValue): Kernel[] {
+  let start = 0;
+  const kernels: Kernel[] = [];
+  for (const part of node.src) {
+    const coordinates = freshCoordinates(part.shape);
+    const value = new Lowering(isValue).value(part, coordinates);
+    const moved = coordinates.map((form, i) => (i === dim ? combineForms([[form, 1]], start) : form));
+    kernels.push(storeKernel("concat", node, leavesOf(coordinates), value, flatForm(moved, node.shape)));
+    start += part.shape[dim];
+  }
+  return kernels;
+}
+
+function leavesOf(coordinates: readonly Form[]): Axis[] {
+  const leaves = (axis: Axis): Axis[] =>
+    axis.split === null ? [axis] : [...leaves(axis.split.outer), ...leaves(axis.split.inner)];
+  return axesOf(coordinates).flatMap(leaves);
+}
+
+/** Loops over a whole shape whose `dim` runs in order inside all others. */
+function sequentialKernel(
+  name: string,
+  coordinates: readonly Form[],
+  dim: number,
+  statement: Statement,
+): Kernel {
+  const inner = new Set(leavesOf([coordinates[dim]]));
+  const all = leavesOf(coordinates);
+  return {
+    name,
+    outer: all.filter((axis) => !inner.has(axis)),
+    inner: all.filter((axis) => inner.has(axis)),
+    phases: [{ level: "inner", statements: [statement] }],
+    sequential: true,
+    stashes: [],
+  };
+}
+
+/** Running reduction along a dim. */
+export function buildScanKernel(
+  node: Node,
+  dim: number,
+  op: "sum" | "prod" | "max" | "min",
+  isValue: IsValue,
+): Kernel {
+  const coordinates = freshCoordinates(node.shape);
+  const value = new Lowering(isValue).value(node.src[0], coordinates);
+  const form = flatForm(coordinates, node.shape);
+  return sequentialKernel("scan", coordinates, dim, {
+    kind: "scan",
+    id: 0,
+    op,
+    dtype: node.dtype,
+    value,
+    target: node,
+    form,
+  });
+}
+
+/** Copies the base, then applies the updates in index order. */
+export function buildScatterKernels(
+  node: Node,
+  dim: number,
+  mode: "add" | "set",
+  isValue: IsValue,
+): Kernel[] {
+  const [base, index, updates] = node.src;
+  const whole = freshCoordinates(node.shape);
+  const initial = new Lowering(isValue).value(base, whole);
+  const fill = storeKernel("scatter_base", node, leavesOf(whole), initial, flatForm(whole, node.shape));
+  const coordinates = freshCoordinates(index.shape);
+  const lowering = new Lowering(isValue);
+  const value = lowering.value(updates, coordinates);
+  const position = makeAxis(node.shape[dim], lowering.value(index, coordinates));
+  const target = coordinates.map((form, i) => (i === dim ? axisForm(position) : form));
+  const statement: Statement = {
+    kind: "store",
+    target: node,
+    form: flatForm(target, node.shape),
+    value,
+    accumulate: mode === "add",
+  };
+  return [fill, sequentialKernel("scatter", coordinates, dim, statement)];
+}
+
+/** dtypes a kernel touches: it runs on scalars if one of them is f64. */
+export function kernelDTypes(kernel: Kernel): Set<DType> {
+  const found = new Set<DType>();
+  const roots = kernel.phases.flatMap((phase) => phase.statements.map((part) => part.value));
+  walkExpressions(roots, (expression) => found.add(expression.dtype));
+  for (const phase of kernel.phases) {
+    for (const part of phase.statements) if ("target" in part) found.add(part.target.dtype);
+  }
+  return found;
+}

@@ -1,0 +1,219 @@
+import { CompileError } from "../base/errors.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import type { Op } from "../ir/ops.ts";
+import { opClass } from "../ir/ops.ts";
+import { numel } from "../ir/shape.ts";
+import { NeedsBuffer } from "./lower.ts";
+import { LoopGroup, reduceOps } from "./loop-group.ts";
+import { chooseValues } from "./materialize.ts";
+
+/** Values computed together, and the values they need. */
+export interface Group {
+  readonly kind: "loops" | "contraction" | "special";
+  /** Values this group stores or computes, in order. */
+  readonly produces: Node[];
+  /** Groups that must run before. */
+  readonly after: Set<Group>;
+  /** Values read, its own members excluded. */
+  readonly reads: Set<Node>;
+  /** The loop nest: of the group itself, or of a contraction's epilogue. */
+  loops: LoopGroup | null;
+}
+
+/** A graph cut into groups. */
+export interface Fusion {
+  readonly groups: readonly Group[];
+  readonly values: ReadonlySet<Node>;
+}
+
+const contractions: ReadonlySet<Op> = new Set<Op>(["dot", "conv", "convInputGrad", "convWeightGrad"]);
+const specials: ReadonlySet<Op> = new Set<Op>(["scan", "scatter", "argsort", "custom", "concat"]);
+
+/** Whether `from` runs, directly or not, after `target`. */
+export function runsAfter(from: Group, target: Group): boolean {
+  const seen = new Set<Group>();
+  const pending = [from];
+  for (let group = pending.pop(); group !== undefined; group = pending.pop()) {
+    if (group === target) return true;
+    if (seen.has(group)) continue;
+    seen.add(group);
+    pending.push(...group.after);
+  }
+  return false;
+}
+
+class Grouping {
+  readonly groups: Group[] = [];
+  private readonly producer: Map<Node, Group> = new Map();
+  private readonly readers: Map<Node, Set<Group>> = new Map();
+  private readonly values: ReadonlySet<Node>;
+  private readonly fuse: boolean;
+
+  constructor(values: ReadonlySet<Node>, fuse: boolean) {
+    this.values = values;
+    this.fuse = fuse;
+  }
+
+  add(node: Node): void {
+    if (contractions.has(node.op)) return this.open(node, "contraction", null, operandValues(node, this.isValue));
+    if (specials.has(node.op)) return this.open(node, "special", null, operandValues(node, this.isValue));
+    const solo = LoopGroup.of(node, this.isValue);
+    const needed = new Set([...solo.reads, ...barrierValues(node, this.isValue)]);
+    if (this.fuse) {
+      for (const group of this.candidates(node, solo)) {
+        if (this.canJoin(group, needed) && this.join(group, node)) {
+          this.record(group, node, needed);
+          return;
+        }
+      }
+    }
+    this.open(node, "loops", solo, needed);
+  }
+
+  private readonly isValue = (node: Node): boolean => node.op === "input" || this.values.has(node);
+
+  private open(node: Node, kind: Group["kind"], loops: LoopGroup | null, needed: Set<Node>): void {
+    const group: Group = { kind, produces: [], after: new Set(), reads: new Set(), loops };
+    this.groups.push(group);
+    this.record(group, node, needed);
+  }
+
+  private record(group: Group, node: Node, needed: ReadonlySet<Node>): void {
+    group.produces.push(node);
+    this.producer.set(node, group);
+    for (const value of needed) {
+      const producer = this.producer.get(value);
+      if (producer === group) continue;
+      group.reads.add(value);
+      if (producer !== undefined) group.after.add(producer);
+      else if (value.op !== "input") throw new CompileError(`fuse: ${value.op} read before it is made`);
+      const readers = this.readers.get(value) ?? new Set();
+      this.readers.set(value, readers.add(group));
+    }
+  }
+
+  /** Groups whose values the node reads, then groups that read the same large values. */
+  private candidates(node: Node, solo: LoopGroup): Group[] {
+    const domain = reduceOps[node.op] === undefined ? numel(node.shape) : numel(node.src[0].shape);
+    const found = new Set<Group>();
+    const sources = [...solo.reads].sort((a, b) => b.id - a.id);
+    for (const value of sources) {
+      const producer = this.producer.get(value);
+      if (producer !== undefined) found.add(producer);
+    }
+    for (const value of sources) {
+      if (numel(value.shape) * 2 < domain) continue;
+      for (const reader of this.readers.get(value) ?? []) found.add(reader);
+    }
+    return [...found].filter((group) => group.kind !== "special");
+  }
+
+  private canJoin(group: Group, needed: ReadonlySet<Node>): boolean {
+    for (const value of needed) {
+      const producer = this.producer.get(value);
+      if (producer === undefined || producer === group) continue;
+      if (runsAfter(producer, group)) return false;
+    }
+    return true;
+  }
+
+  private join(group: Group, node: Node): boolean {
+    if (group.kind === "loops") return group.loops?.tryAdd(node) ?? false;
+    return this.joinEpilogue(group, node);
+  }
+
+  /** Elementwise work on the result of a contraction, point by point. */
+  private joinEpilogue(group: Group, node: Node): boolean {
+    const root = group.produces[0];
+    if (reduceOps[node.op] !== undefined || numel(node.shape) !== numel(root.shape)) return false;
+    if (numel(root.shape) === 0 || root.op === "convWeightGrad") return false;
+    if (group.loops !== null) return group.loops.tryAddEpilogue(node);
+    const epilogue = LoopGroup.epilogueOf(root, this.isValue);
+    if (!epilogue.tryAddEpilogue(node)) return false;
+    group.loops = epilogue;
+    return true;
+  }
+}
+
+/** Values a node's operands resolve to, through everything that is inlined. */
+function operandValues(node: Node, isValue: (node: Node) => boolean): Set<Node> {
+  const found = new Set<Node>();
+  const seen = new Set<Node>();
+  const walk = (operand: Node): void => {
+    if (seen.has(operand)) return;
+    seen.add(operand);
+    if (isValue(operand)) found.add(operand);
+    else operand.src.forEach(walk);
+  };
+  node.src.forEach(walk);
+  return found;
+}
+
+/** Values that barriers inside the node's inlined expression wait for. */
+function barrierValues(node: Node, isValue: (node: Node) => boolean): Set<Node> {
+  const found = new Set<Node>();
+  const seen = new Set<Node>();
+  const walk = (part: Node): void => {
+    if (seen.has(part)) return;
+    seen.add(part);
+    if (part.op === "barrier") {
+      for (const after of part.src.slice(1)) {
+        if (isValue(after)) found.add(after);
+        else for (const value of operandValues(after, isValue)) found.add(value);
+      }
+    }
+    for (const source of part.src) if (!isValue(source)) walk(source);
+  };
+  walk(node);
+  return new Set([...found].filter((value) => value.op !== "input"));
+}
+
+/** Groups in an order in which each runs after what it needs, earliest node first. */
+export function orderGroups(groups: readonly Group[]): Group[] {
+  const rank = new Map(groups.map((group) => [group, Math.max(...group.produces.map((n) => n.id))]));
+  const done = new Set<Group>();
+  const ordered: Group[] = [];
+  const place = (group: Group): void => {
+    if (done.has(group)) return;
+    done.add(group);
+    const before = [...group.after].sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+    for (const earlier of before) place(earlier);
+    ordered.push(group);
+  };
+  for (const group of groups.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0))) place(group);
+  return ordered;
+}
+
+/** Options of fusion; `fuse: false` gives every value a kernel of its own (for tests). */
+export interface FuseOptions {
+  readonly fuse: boolean;
+}
+
+/** Cuts the graph into groups, giving buffers to more nodes until every view can be followed. */
+export function fuse(graph: Graph, options: FuseOptions): Fusion {
+  const forced = new Set<Node>();
+  if (!options.fuse) forceEverything(graph, forced);
+  for (;;) {
+    try {
+      const values = chooseValues(graph, forced);
+      const grouping = new Grouping(values, options.fuse);
+      for (const node of [...values].sort((a, b) => a.id - b.id)) {
+        if (node.op !== "assign") grouping.add(node);
+      }
+      return { groups: orderGroups(grouping.groups), values };
+    } catch (error) {
+      if (!(error instanceof NeedsBuffer) || forced.has(error.node)) throw error;
+      forced.add(error.node);
+    }
+  }
+}
+
+function forceEverything(graph: Graph, forced: Set<Node>): void {
+  const walk = (node: Node): void => {
+    if (forced.has(node)) return;
+    if (opClass[node.op] === "elementwise") forced.add(node);
+    node.src.forEach(walk);
+  };
+  graph.outputs.forEach(walk);
+}

@@ -1,0 +1,261 @@
+import { product } from "../base/integers.ts";
+import type { Node } from "../ir/node.ts";
+import type { Op } from "../ir/ops.ts";
+import { numel } from "../ir/shape.ts";
+import type { Axis, Form } from "./affine.ts";
+import { axisForm, flatForm, formKey, leafAxes, makeAxis, normalizeForm, reshapeCoordinates } from "./affine.ts";
+import type { Expression, ReduceOp } from "./kernel.ts";
+import { walkExpressions } from "./kernel.ts";
+import { Lowering, NeedsBuffer } from "./lower.ts";
+
+/** Folding operation of each reduction node. */
+export const reduceOps: Partial<Readonly<Record<Op, ReduceOp>>> = {
+  reduceSum: "sum",
+  reduceProd: "prod",
+  reduceMax: "max",
+  reduceMin: "min",
+};
+
+/** Longest row (elements) that several phases walk over: it must stay in the second-level cache. */
+const ROW_LIMIT = 1 << 16;
+/** Below this many elements a kernel is too short to be worth splitting over threads. */
+const SMALL = 1 << 15;
+const MEMBER_LIMIT = 24;
+const LOAD_LIMIT = 32;
+
+/** One value a loop group computes. */
+export interface Member {
+  readonly node: Node;
+  /** `inner`: one element per point of all axes; `outer`: one per point of the outer axes. */
+  readonly level: "inner" | "outer";
+  /** Set for reductions. */
+  readonly reduce: ReduceOp | null;
+  /** Even times are inner phases, odd times run between them; see `availability`. */
+  readonly time: number;
+  readonly expression: Expression;
+}
+
+/** Loads in an expression. */
+export function loadsOf(expression: Expression): Extract<Expression, { kind: "load" }>[] {
+  const loads: Extract<Expression, { kind: "load" }>[] = [];
+  walkExpressions([expression], (part) => {
+    if (part.kind === "load") loads.push(part);
+  });
+  return loads;
+}
+
+/** Time from which a member's value can be read by a consumer at the given level. */
+function availability(member: Member, level: "inner" | "outer"): number {
+  const done = member.reduce === null ? member.time : member.time + 1;
+  if (member.level === "inner" && member.reduce === null) return done;
+  return level === "outer" ? done : done + 1;
+}
+
+/**
+ * Values that share one loop nest: elementwise values of one domain, reductions of that domain
+ * over one set of axes, and what is computed from those per outer point.
+ */
+export class LoopGroup {
+  readonly members: Map<Node, Member> = new Map();
+  readonly reads: Set<Node> = new Set();
+  private readonly axes: readonly Axis[];
+  private reduced: readonly Axis[];
+  private readonly lowering: Lowering;
+  /** For an epilogue: the contraction whose result it works on. */
+  private readonly root: Node | null;
+
+  private constructor(
+    axes: readonly Axis[],
+    reduced: readonly Axis[],
+    lowering: Lowering,
+    root: Node | null = null,
+  ) {
+    this.axes = axes;
+    this.reduced = reduced;
+    this.lowering = lowering;
+    this.root = root;
+  }
+
+  /** A group of one value. @throws {NeedsBuffer} */
+  static of(node: Node, isValue: (node: Node) => boolean): LoopGroup {
+    const domain = reduceOps[node.op] === undefined ? node.shape : node.src[0].shape;
+    const axes = domain.map((size) => makeAxis(size));
+    const group = new LoopGroup(axes, [], new Lowering(isValue));
+    const member = group.lower(node);
+    if (member === null) throw new NeedsBuffer(node);
+    group.insert(member);
+    return group;
+  }
+
+  /**
+   * The loop nest of a contraction's epilogue: the axes of its result, which must stay whole, and
+   * the result itself as something every member may read at its own point.
+   */
+  static epilogueOf(root: Node, isValue: (node: Node) => boolean): LoopGroup {
+    const axes = epilogueShape(root).map((size) => makeAxis(size));
+    return new LoopGroup(axes, [], new Lowering(isValue), root);
+  }
+
+  /** Adds an elementwise consumer of the contraction if it reads the result point by point. */
+  tryAddEpilogue(node: Node): boolean {
+    if (this.root === null || this.members.size >= MEMBER_LIMIT) return false;
+    try {
+      const member = this.lower(node);
+      if (member === null || member.reduce !== null || !this.readsAligned(member)) return false;
+      this.insert(member);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NeedsBuffer)) throw error;
+      return false;
+    }
+  }
+
+  /** Loop axes, outermost first, as they are split now. */
+  leaves(): Axis[] {
+    return this.axes.flatMap(leafAxes);
+  }
+
+  /** Axes reductions fold, as they are split now. */
+  innerAxes(): Axis[] {
+    const reduced = new Set(this.reduced.flatMap(leafAxes));
+    return this.leaves().filter((axis) => reduced.has(axis));
+  }
+
+  /** Axes whose points are independent. */
+  outerAxes(): Axis[] {
+    const reduced = new Set(this.reduced.flatMap(leafAxes));
+    return this.leaves().filter((axis) => !reduced.has(axis));
+  }
+
+  /** Where a member's element lies in its own buffer. */
+  memberForm(member: Member): Form {
+    const own = member.level === "inner" && member.reduce === null;
+    return canonicalForm(own ? this.leaves() : this.outerAxes());
+  }
+
+  /** Adds a value if it fits this loop nest and is worth it; returns whether it did. */
+  tryAdd(node: Node): boolean {
+    if (this.members.size >= MEMBER_LIMIT) return false;
+    const before = this.reduced;
+    try {
+      const member = this.lower(node);
+      if (member !== null && this.readsAligned(member) && this.worthAdding(member)) {
+        this.insert(member);
+        return true;
+      }
+    } catch (error) {
+      if (!(error instanceof NeedsBuffer)) throw error;
+    }
+    this.reduced = before;
+    return false;
+  }
+
+  private insert(member: Member): void {
+    this.members.set(member.node, member);
+    for (const load of loadsOf(member.expression)) this.reads.add(load.value);
+  }
+
+  private lower(node: Node): Member | null {
+    const reduce = reduceOps[node.op] ?? null;
+    return reduce === null ? this.lowerElementwise(node) : this.lowerReduction(node, reduce);
+  }
+
+  private lowerReduction(node: Node, reduce: ReduceOp): Member | null {
+    const source = node.src[0];
+    const coordinates = this.coordinates(this.leaves(), source.shape);
+    if (coordinates === null || !("axes" in node.attrs)) return null;
+    const folded = new Set<Axis>();
+    for (const axis of node.attrs.axes) {
+      for (const term of normalizeForm(coordinates[axis]).terms) folded.add(term.axis);
+    }
+    const live = this.leaves().filter((axis) => folded.has(axis));
+    if (this.hasReduction()) {
+      const current = this.innerAxes().filter((axis) => axis.size !== 1);
+      if (live.length !== current.length || live.some((axis, i) => axis !== current[i])) return null;
+    } else {
+      this.reduced = live;
+    }
+    const expression = this.lowering.value(source, coordinates);
+    return { node, level: "inner", reduce, expression, time: this.timeOf(expression, "inner") };
+  }
+
+  private lowerElementwise(node: Node): Member | null {
+    const count = numel(node.shape);
+    const all = this.leaves();
+    const outer = this.outerAxes();
+    const inner = count === axesSize(all);
+    if (!inner && count !== axesSize(outer)) return null;
+    const coordinates = this.coordinates(inner ? all : outer, node.shape);
+    if (coordinates === null) return null;
+    const expression = this.lowering.definition(node, coordinates);
+    const level = inner ? "inner" : "outer";
+    return { node, level, reduce: null, expression, time: this.timeOf(expression, level) };
+  }
+
+  private coordinates(axes: readonly Axis[], shape: readonly number[]): Form[] | null {
+    const sizes = axes.map((axis) => axis.size);
+    if (product(sizes) !== numel(shape)) return null;
+    return reshapeCoordinates(axes.map(axisForm), sizes, shape);
+  }
+
+  private hasReduction(): boolean {
+    return [...this.members.values()].some((member) => member.reduce !== null);
+  }
+
+  private timeOf(expression: Expression, level: "inner" | "outer"): number {
+    let time = level === "inner" ? 0 : -1;
+    for (const load of loadsOf(expression)) {
+      const member = this.members.get(load.value);
+      if (member === undefined) continue;
+      time = Math.max(time, availability(member, level));
+    }
+    const wanted = level === "inner" ? 0 : 1;
+    return Math.abs(time) % 2 === wanted ? time : time + 1;
+  }
+
+  /** Members may only be read at the very point the loops are at. */
+  private readsAligned(member: Member): boolean {
+    const aligned = (load: Extract<Expression, { kind: "load" }>): boolean => {
+      if (load.value === this.root) return formKey(load.form) === formKey(canonicalForm(this.leaves()));
+      const source = this.members.get(load.value);
+      if (source === undefined) return true;
+      const whole = source.level === "inner" && source.reduce === null;
+      if (whole && member.level === "outer") return false;
+      return formKey(load.form) === formKey(this.memberForm(source));
+    };
+    return loadsOf(member.expression).every(aligned);
+  }
+
+  private worthAdding(member: Member): boolean {
+    const fresh = loadsOf(member.expression).filter((load) => !this.reads.has(load.value)).length;
+    if (this.reads.size + fresh > LOAD_LIMIT) return false;
+    const inner = axesSize(this.innerAxes());
+    const outer = axesSize(this.outerAxes());
+    const total = inner * outer;
+    if (total <= SMALL || this.reduced.length === 0) return true;
+    if (outer < 8) return false;
+    const phases = Math.max(member.time, ...[...this.members.values()].map((m) => m.time));
+    return phases < 2 || inner <= ROW_LIMIT;
+  }
+}
+
+/** Result of a contraction as the library sees it: [B…, M, N], or [N, O, pixels]. */
+export function epilogueShape(root: Node): number[] {
+  if (root.op === "dot") {
+    const rank = root.shape.length;
+    return [product(root.shape.slice(0, -2)), root.shape[rank - 2], root.shape[rank - 1]];
+  }
+  return [root.shape[0], root.shape[1], product(root.shape.slice(2))];
+}
+
+/** Number of points of some axes. */
+export function axesSize(axes: readonly Axis[]): number {
+  return product(axes.map((axis) => axis.size));
+}
+
+function canonicalForm(axes: readonly Axis[]): Form {
+  return flatForm(
+    axes.map(axisForm),
+    axes.map((axis) => axis.size),
+  );
+}

@@ -1,0 +1,208 @@
+import { CompileError } from "../base/errors.ts";
+import { uniformValue } from "./simplify.ts";
+import type { Node } from "../ir/node.ts";
+import type { NodeOf } from "../ir/node.ts";
+import { opClass } from "../ir/ops.ts";
+import { numel } from "../ir/shape.ts";
+import type { Form } from "./affine.ts";
+import {
+  axisForm,
+  combineForms,
+  flatForm,
+  formKey,
+  formRange,
+  makeAxis,
+  reshapeCoordinates,
+  zeroForm,
+} from "./affine.ts";
+import type { Bound, ElementwiseOp, Expression } from "./kernel.ts";
+
+/** Raised when a view cannot be followed by affine indices: `node` must get a buffer of its own. */
+export class NeedsBuffer extends Error {
+  readonly node: Node;
+
+  constructor(node: Node) {
+    super(`node ${node.id} (${node.op}) needs a buffer`);
+    this.node = node;
+  }
+}
+
+/**
+ * Turns nodes into expressions over loop axes. Views become index arithmetic, elementwise ops
+ * become applications, and nodes with a buffer (`isValue`) become loads.
+ */
+export class Lowering {
+  private readonly isValue: (node: Node) => boolean;
+  private readonly memo: Map<string, Expression> = new Map();
+
+  constructor(isValue: (node: Node) => boolean) {
+    this.isValue = isValue;
+  }
+
+  /** The value of `node` at the given coordinates. @throws {NeedsBuffer} */
+  value(node: Node, coordinates: readonly Form[]): Expression {
+    if (this.isValue(node)) return this.load(node, flatForm(coordinates, node.shape));
+    return this.definition(node, coordinates);
+  }
+
+  /** Like `value`, but computes the node even if it has a buffer. */
+  definition(node: Node, coordinates: readonly Form[]): Expression {
+    const key = `${node.id}@${coordinates.map(formKey).join(";")}`;
+    const known = this.memo.get(key);
+    if (known !== undefined) return known;
+    const result = this.compute(node, coordinates);
+    this.memo.set(key, result);
+    return result;
+  }
+
+  private load(value: Node, form: Form): Expression {
+    const key = `load${value.id}@${formKey(form)}`;
+    const known = this.memo.get(key);
+    if (known !== undefined) return known;
+    const result: Expression = { kind: "load", dtype: value.dtype, value, form };
+    this.memo.set(key, result);
+    return result;
+  }
+
+  private compute(node: Node, coordinates: readonly Form[]): Expression {
+    if (opClass[node.op] === "elementwise") {
+      const operands = node.src.map((source) => this.value(source, coordinates));
+      return { kind: "apply", dtype: node.dtype, op: node.op as ElementwiseOp, operands };
+    }
+    switch (node.op) {
+      case "constant":
+        return { kind: "constant", dtype: node.dtype, value: node.attrs.value };
+      case "iota":
+        return { kind: "index", dtype: "i32", form: coordinates[0] };
+      case "reshape":
+        return this.reshape(node, coordinates);
+      case "permute": {
+        const moved = new Array<Form>(coordinates.length).fill(zeroForm);
+        node.attrs.perm.forEach((dim, i) => (moved[dim] = coordinates[i]));
+        return this.value(node.src[0], moved);
+      }
+      case "expand": {
+        const source = node.src[0];
+        return this.value(
+          source,
+          coordinates.map((form, dim) => (source.shape[dim] === 1 ? zeroForm : form)),
+        );
+      }
+      case "slice": {
+        const { start, step } = node.attrs;
+        return this.value(
+          node.src[0],
+          coordinates.map((form, dim) => combineForms([[form, step[dim]]], start[dim])),
+        );
+      }
+      case "window":
+        return this.value(node.src[0], windowCoordinates(node, coordinates));
+      case "pad":
+        return this.pad(node, coordinates);
+      case "gather":
+        return this.gather(node, coordinates);
+      case "barrier":
+        return this.value(node.src[0], coordinates);
+      default:
+        throw new CompileError(`lower: ${node.op} has no elementwise meaning; it needs a buffer`);
+    }
+  }
+
+  private reshape(node: NodeOf<"reshape">, coordinates: readonly Form[]): Expression {
+    const source = node.src[0];
+    if (this.isValue(source)) return this.load(source, flatForm(coordinates, node.shape));
+    if (uniformValue(source) !== undefined) {
+      return this.value(source, source.shape.map(() => zeroForm));
+    }
+    const inner = reshapeCoordinates(coordinates, node.shape, source.shape);
+    if (inner === null) throw new NeedsBuffer(source);
+    return this.value(source, inner);
+  }
+
+  private pad(node: NodeOf<"pad">, coordinates: readonly Form[]): Expression {
+    const source = node.src[0];
+    const { low, value } = node.attrs;
+    const inner = coordinates.map((form, dim) => combineForms([[form, 1]], -low[dim]));
+    const bounds: Bound[] = [];
+    inner.forEach((form, dim) => {
+      const [least, most] = formRange(form);
+      if (least < 0 || most >= source.shape[dim]) {
+        bounds.push({ form, low: 0, high: source.shape[dim] });
+      }
+    });
+    const inside = this.value(source, inner);
+    if (bounds.length === 0) return inside;
+    return { kind: "masked", dtype: node.dtype, bounds, inside, otherwise: value };
+  }
+
+  private gather(node: NodeOf<"gather">, coordinates: readonly Form[]): Expression {
+    const [x, index] = node.src;
+    const { dim } = node.attrs;
+    const position = this.value(index, coordinates);
+    const axis = makeAxis(x.shape[dim], position);
+    const moved = [...coordinates];
+    moved[dim] = axisForm(axis);
+    return this.value(x, moved);
+  }
+}
+
+function windowCoordinates(node: NodeOf<"window">, coordinates: readonly Form[]): Form[] {
+  const rank = node.src[0].shape.length;
+  const { dims, stride, dilation } = node.attrs;
+  const moved = coordinates.slice(0, rank);
+  dims.forEach((dim, i) => {
+    moved[dim] = combineForms([
+      [coordinates[dim], stride[i]],
+      [coordinates[rank + i], dilation[i]],
+    ]);
+  });
+  return moved;
+}
+
+/** Fresh axes for a shape, as coordinates. */
+export function freshCoordinates(shape: readonly number[]): Form[] {
+  return shape.map((size) => axisForm(makeAxis(size)));
+}
+
+/** A strided view of a value: what library kernels can read without a copy. */
+export interface StridedView {
+  readonly value: Node;
+  readonly offset: number;
+  /** Element stride per dim of the node; 0 where it repeats. */
+  readonly strides: readonly number[];
+}
+
+/** The node as a strided view of something with a buffer, or null if it is more than that. */
+export function stridedView(node: Node, isValue: (node: Node) => boolean): StridedView | null {
+  const coordinates = freshCoordinates(node.shape);
+  let expression: Expression;
+  try {
+    expression = new Lowering(isValue).value(node, coordinates);
+  } catch (error) {
+    if (error instanceof NeedsBuffer) return null;
+    throw error;
+  }
+  if (expression.kind !== "load") return null;
+  const form = combineForms([[expression.form, 1]]);
+  const strides: number[] = [];
+  let used = 0;
+  for (const coordinate of coordinates) {
+    const axis = coordinate.terms[0]?.axis;
+    if (axis?.split != null) return null;
+    const term = form.terms.find((candidate) => candidate.axis === axis);
+    strides.push(term?.stride ?? 0);
+    if (term !== undefined) used++;
+  }
+  if (used !== form.terms.length || strides.some((stride) => stride < 0)) return null;
+  return { value: expression.value, offset: form.offset, strides };
+}
+
+/** Whether the node is the whole of a buffer in its own order. */
+export function isContiguousView(view: StridedView, node: Node): boolean {
+  let stride = 1;
+  for (let dim = node.shape.length - 1; dim >= 0; dim--) {
+    if (node.shape[dim] !== 1 && view.strides[dim] !== stride) return false;
+    stride *= node.shape[dim];
+  }
+  return view.offset === 0 && numel(view.value.shape) === numel(node.shape);
+}

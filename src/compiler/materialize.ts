@@ -1,0 +1,110 @@
+import type { Graph } from "../ir/graph.ts";
+import { topologicalOrder } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import type { Op } from "../ir/ops.ts";
+import { opClass } from "../ir/ops.ts";
+import { numel } from "../ir/shape.ts";
+import { nodeCost } from "./cost.ts";
+import { isContiguousView, stridedView } from "./lower.ts";
+
+/** From this cost on (operations and loads per element) a value used twice is stored, not redone. */
+const RECOMPUTE_LIMIT = 3;
+/** Scalar chains are redone in each kernel up to this cost: cheaper than a kernel of their own. */
+const SCALAR_LIMIT = 60;
+const COST_CAP = 1e6;
+
+const ownKernel: ReadonlySet<Op> = new Set<Op>([
+  "reduceSum",
+  "reduceProd",
+  "reduceMax",
+  "reduceMin",
+  "scan",
+  "scatter",
+  "argsort",
+  "custom",
+  "concat",
+  "dot",
+  "conv",
+  "convInputGrad",
+  "convWeightGrad",
+  "assign",
+]);
+
+/** Ops whose operands must be whole buffers in row-major order. */
+const wholeBuffers: ReadonlySet<Op> = new Set<Op>([
+  "conv",
+  "convInputGrad",
+  "convWeightGrad",
+  "argsort",
+  "custom",
+]);
+
+const isMovement = (node: Node): boolean =>
+  (opClass[node.op] === "movement" && node.op !== "concat") || node.op === "barrier";
+
+function countUsers(order: readonly Node[]): Map<Node, number> {
+  const users = new Map<Node, number>();
+  for (const node of order) {
+    for (const source of new Set(node.src)) users.set(source, (users.get(source) ?? 0) + 1);
+  }
+  return users;
+}
+
+/**
+ * Decides which nodes get a buffer ("values"); all others are recomputed inside the kernels that
+ * use them. `forced` are nodes a later stage found it cannot follow.
+ */
+export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node> {
+  const order = topologicalOrder(graph.outputs);
+  const users = countUsers(order);
+  const values = new Set<Node>(forced);
+  const inlineCost = new Map<Node, number>();
+  for (const output of graph.outputs) values.add(output);
+  const isValue = (node: Node): boolean => node.op === "input" || values.has(node);
+
+  const costOf = (node: Node): number => {
+    if (isValue(node)) return 1;
+    return inlineCost.get(node) ?? 0;
+  };
+  const materialize = (node: Node): void => {
+    if (node.op !== "input" && node.op !== "constant") values.add(node);
+  };
+  const baseOf = (node: Node): Node => {
+    let base = node;
+    while (isMovement(base) && !isValue(base)) base = base.src[0];
+    return base;
+  };
+  const materializeOperand = (operand: Node, whole: boolean): void => {
+    if (isValue(operand)) return;
+    const base = baseOf(operand);
+    if (opClass[base.op] === "elementwise" || base.op === "gather") materialize(base);
+    const view = stridedView(operand, isValue);
+    if (view === null || (whole && !isContiguousView(view, operand))) values.add(operand);
+  };
+  const broadcastSource = (node: Node): void => {
+    const growth = numel(node.shape) / Math.max(1, numel(node.src[0].shape));
+    const base = baseOf(node.src[0]);
+    if (growth < 2 || isValue(base) || opClass[base.op] !== "elementwise") return;
+    if (numel(base.shape) > 1 || costOf(base) > SCALAR_LIMIT) materialize(base);
+  };
+
+  for (const node of order) {
+    if (ownKernel.has(node.op)) values.add(node);
+    if (node.op === "dot") for (const source of node.src) materializeOperand(source, false);
+    if (wholeBuffers.has(node.op)) for (const source of node.src) materializeOperand(source, true);
+    if (node.op === "expand") broadcastSource(node);
+    if (node.op === "gather" && numel(node.shape) > numel(node.src[0].shape)) {
+      const base = baseOf(node.src[0]);
+      if (opClass[base.op] === "elementwise") materialize(base);
+    }
+    const cost = node.src.reduce((sum, source) => sum + costOf(source), nodeCost(node));
+    inlineCost.set(node, Math.min(cost, COST_CAP));
+    const uses = users.get(node) ?? 0;
+    if (uses < 2 || opClass[node.op] !== "elementwise" || isValue(node)) continue;
+    const scalar = numel(node.shape) <= 1;
+    if (scalar ? cost * uses > SCALAR_LIMIT : cost >= RECOMPUTE_LIMIT) materialize(node);
+  }
+  for (const node of order) if (node.op === "assign") values.delete(node);
+  for (const node of order) if (node.op === "assign") values.add(node.src[1]);
+  return new Set([...values].filter((node) => node.op !== "input"));
+}

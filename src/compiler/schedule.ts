@@ -1,0 +1,288 @@
+import { CompileError } from "../base/errors.ts";
+import { dtypeBytes } from "../ir/dtype.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import { numel } from "../ir/shape.ts";
+import { formKey } from "./affine.ts";
+import {
+  buildConcatKernels,
+  buildLoopKernel,
+  buildScanKernel,
+  buildScatterKernels,
+} from "./build-kernel.ts";
+import { orderGroups, runsAfter } from "./fuse.ts";
+import type { Fusion, Group } from "./fuse.ts";
+import type { Kernel } from "./kernel.ts";
+import { loadsOf } from "./loop-group.ts";
+import type { Member } from "./loop-group.ts";
+import { stridedView } from "./lower.ts";
+import type { StridedView } from "./lower.ts";
+import { planMemory } from "./memory-plan.ts";
+
+/** Where a value lives while the program runs. */
+export type Location =
+  | { readonly kind: "input"; readonly index: number }
+  | { readonly kind: "output"; readonly index: number }
+  | { readonly kind: "temporary"; readonly offset: number };
+
+/** One thing a program does. */
+export type Step =
+  | { readonly kind: "kernel"; readonly kernel: Kernel; readonly reads: Node[]; readonly writes: Node[] }
+  | {
+      readonly kind: "contraction";
+      readonly node: Node;
+      readonly operands: readonly StridedView[];
+      readonly epilogue: Kernel | null;
+      readonly reads: Node[];
+      readonly writes: Node[];
+    }
+  | { readonly kind: "sort"; readonly node: Node; readonly reads: Node[]; readonly writes: Node[] }
+  | { readonly kind: "custom"; readonly node: Node; readonly reads: Node[]; readonly writes: Node[] }
+  | {
+      readonly kind: "copy";
+      readonly from: Location;
+      readonly to: Location;
+      readonly bytes: number;
+      readonly reads: Node[];
+      readonly writes: Node[];
+    };
+
+/** A program as steps over placed buffers; what every device renders. */
+export interface Schedule {
+  readonly steps: readonly Step[];
+  readonly locations: ReadonlyMap<Node, Location>;
+  readonly temporaryBytes: number;
+}
+
+const bytesOf = (node: Node): number => numel(node.shape) * dtypeBytes(node.dtype);
+
+interface Copy {
+  readonly source: Node;
+  readonly to: Location;
+}
+
+class Scheduler {
+  private readonly graph: Graph;
+  private readonly fusion: Fusion;
+  private readonly producers: Map<Node, Group> = new Map();
+  private readonly readers: Map<Node, Group[]> = new Map();
+  private readonly locations: Map<Node, Location> = new Map();
+  private readonly before: Copy[] = [];
+  private readonly after: Copy[] = [];
+  /** Inputs that must be saved because something overwrites them before the end. */
+  private readonly saved: Set<Node> = new Set();
+
+  constructor(graph: Graph, fusion: Fusion) {
+    this.graph = graph;
+    this.fusion = fusion;
+    for (const group of fusion.groups) {
+      for (const node of group.produces) this.producers.set(node, group);
+      for (const node of group.reads) {
+        const list = this.readers.get(node) ?? [];
+        list.push(group);
+        this.readers.set(node, list);
+      }
+    }
+  }
+
+  run(): Schedule {
+    this.graph.inputs.forEach((node, index) => this.locations.set(node, { kind: "input", index }));
+    this.graph.outputs.forEach((node, index) => {
+      if (node.op !== "assign") this.placeOutput(node, index);
+    });
+    for (const node of this.graph.outputs) if (node.op === "assign") this.placeAssign(node);
+    const steps = orderGroups(this.fusion.groups).flatMap((group) => this.groupSteps(group));
+    const places = this.placeTemporaries(steps);
+    const all = [...this.firstCopies(places.saved), ...steps, ...this.lastCopies(places.saved)];
+    return { steps: all, locations: this.locations, temporaryBytes: places.bytes };
+  }
+
+  private locationOf(node: Node): Location {
+    const location = this.locations.get(node);
+    if (location === undefined) throw new CompileError("schedule: a value has no place");
+    return location;
+  }
+
+  private placeOutput(node: Node, index: number): void {
+    const to: Location = { kind: "output", index };
+    if (node.op === "input") this.before.push({ source: node, to });
+    else if (this.locations.has(node)) this.after.push({ source: node, to });
+    else this.locations.set(node, to);
+  }
+
+  /** The new value goes straight into the target's buffer if nobody needs the old one later. */
+  private placeAssign(node: Node): void {
+    const [target, value] = node.src;
+    if (value === target) return;
+    const to = this.locationOf(target);
+    if (value.op === "input") {
+      this.saved.add(value);
+      this.after.push({ source: value, to });
+      return;
+    }
+    if (!this.locations.has(value) && this.canWriteInPlace(target, value)) {
+      this.locations.set(value, to);
+      return;
+    }
+    this.after.push({ source: value, to });
+  }
+
+  private canWriteInPlace(target: Node, value: Node): boolean {
+    const group = this.producers.get(value);
+    const member = group?.loops?.members.get(value);
+    if (group === undefined || member === undefined) return false;
+    if (group.kind === "contraction" && this.operandValues(group).has(target)) return false;
+    if (!readsOnlyInPlace(group, target, member)) return false;
+    const others = (this.readers.get(target) ?? []).filter((reader) => reader !== group);
+    if (others.some((reader) => runsAfter(reader, group))) return false;
+    for (const reader of others) group.after.add(reader);
+    return true;
+  }
+
+  private operandValues(group: Group): Set<Node> {
+    return new Set(this.operandViews(group.produces[0]).map((view) => view.value));
+  }
+
+  private operandViews(node: Node): StridedView[] {
+    return node.src.map((source) => {
+      const view = stridedView(source, this.isValue);
+      if (view === null) throw new CompileError(`schedule: ${node.op} operand is no strided view`);
+      return view;
+    });
+  }
+
+  private needed(group: Group): Set<Node> {
+    const needed = new Set<Node>();
+    const outputs = new Set(this.graph.outputs.flatMap((n) => (n.op === "assign" ? [n.src[1]] : [n])));
+    for (const node of group.produces) {
+      const readers = this.readers.get(node) ?? [];
+      if (outputs.has(node) || readers.some((reader) => reader !== group)) needed.add(node);
+    }
+    return needed;
+  }
+
+  private isValue = (node: Node): boolean => node.op === "input" || this.fusion.values.has(node);
+
+  private groupSteps(group: Group): Step[] {
+    const [node] = group.produces;
+    const reads = [...group.reads];
+    if (group.kind === "loops" && group.loops !== null) {
+      const stored = this.needed(group);
+      if (stored.size === 0) return [];
+      const kernel = buildLoopKernel(group.loops, stored);
+      return [{ kind: "kernel", kernel, reads, writes: [...stored] }];
+    }
+    if (group.kind === "contraction") return [this.contraction(group, node)];
+    return this.special(node, reads);
+  }
+
+  private contraction(group: Group, node: Node): Step {
+    const operands = this.operandViews(node);
+    const stored = this.needed(group);
+    const members = group.loops === null ? [] : [...group.loops.members.keys()];
+    const kept = members.filter((member) => stored.has(member));
+    const writes = [node, ...kept];
+    const epilogue = group.loops === null ? null : buildLoopKernel(group.loops, new Set(kept));
+    if (!stored.has(node)) this.shareResult(node, kept);
+    return { kind: "contraction", node, operands, epilogue, reads: [...group.reads], writes };
+  }
+
+  /** The raw product may live where its only reader, the epilogue, puts its own result. */
+  private shareResult(node: Node, kept: readonly Node[]): void {
+    for (const member of kept) {
+      const location = this.locations.get(member);
+      if (location?.kind !== "output" || bytesOf(member) !== bytesOf(node)) continue;
+      if (member.dtype === node.dtype) {
+        this.locations.set(node, location);
+        return;
+      }
+    }
+  }
+
+  private special(node: Node, reads: Node[]): Step[] {
+    const asKernels = (kernels: readonly Kernel[]): Step[] =>
+      kernels.map((kernel, i) => ({
+        kind: "kernel",
+        kernel,
+        reads: i === 0 ? reads : [...reads, node],
+        writes: [node],
+      }));
+    if (numel(node.shape) === 0) return [];
+    switch (node.op) {
+      case "concat":
+        return asKernels(buildConcatKernels(node, node.attrs.dim, this.isValue));
+      case "scan":
+        return asKernels([buildScanKernel(node, node.attrs.dim, node.attrs.kind, this.isValue)]);
+      case "scatter":
+        return asKernels(buildScatterKernels(node, node.attrs.dim, node.attrs.mode, this.isValue));
+      case "argsort":
+        return [{ kind: "sort", node, reads, writes: [node] }];
+      case "custom":
+        return [{ kind: "custom", node, reads, writes: [node] }];
+      default:
+        throw new CompileError(`schedule: no kernel for ${node.op}`);
+    }
+  }
+
+  private placeTemporaries(steps: readonly Step[]): { saved: Map<Node, Location>; bytes: number } {
+    const last = steps.length;
+    const spans = new Map<Node, { first: number; last: number }>();
+    const touch = (node: Node, at: number): void => {
+      if (this.locations.has(node)) return;
+      const span = spans.get(node) ?? { first: at, last: at };
+      spans.set(node, { first: Math.min(span.first, at), last: Math.max(span.last, at) });
+    };
+    steps.forEach((step, i) => {
+      for (const node of [...step.reads, ...step.writes]) touch(node, i);
+    });
+    for (const copy of this.after) touch(copy.source, last);
+    const kept = [...this.saved];
+    const lifetimes = [
+      ...[...spans].map(([node, span]) => ({ bytes: bytesOf(node), ...span })),
+      ...kept.map((node) => ({ bytes: bytesOf(node), first: 0, last })),
+    ];
+    const plan = planMemory(lifetimes);
+    const place = (i: number): Location => ({ kind: "temporary", offset: plan.offsets[i] });
+    [...spans.keys()].forEach((node, i) => this.locations.set(node, place(i)));
+    const saved = new Map(kept.map((node, i) => [node, place(spans.size + i)]));
+    return { saved, bytes: plan.bytes };
+  }
+
+  /** Old values that something later overwrites are taken before anything runs. */
+  private firstCopies(saved: ReadonlyMap<Node, Location>): Step[] {
+    return [
+      ...this.before.map(({ source, to }) => copyStep(source, this.locationOf(source), to)),
+      ...[...saved].map(([node, to]) => copyStep(node, this.locationOf(node), to)),
+    ];
+  }
+
+  private lastCopies(saved: ReadonlyMap<Node, Location>): Step[] {
+    return this.after.map(({ source, to }) =>
+      copyStep(source, saved.get(source) ?? this.locationOf(source), to),
+    );
+  }
+}
+
+function copyStep(source: Node, from: Location, to: Location): Step {
+  return { kind: "copy", from, to, bytes: bytesOf(source), reads: [], writes: [] };
+}
+
+/** Whether a group reads `target` only at the point where it stores `member`, and not later. */
+function readsOnlyInPlace(group: Group, target: Node, member: Member): boolean {
+  if (group.loops === null) return false;
+  const place = formKey(group.loops.memberForm(member));
+  const stored = member.reduce === null ? member.time : member.time + 1;
+  for (const reader of group.loops.members.values()) {
+    for (const load of loadsOf(reader.expression)) {
+      if (load.value !== target) continue;
+      if (formKey(load.form) !== place || reader.time > stored) return false;
+      if (reader.level !== member.level && member.reduce === null) return false;
+    }
+  }
+  return true;
+}
+
+/** Orders, places and lists everything a fused graph does. */
+export function schedule(graph: Graph, fusion: Fusion): Schedule {
+  return new Scheduler(graph, fusion).run();
+}

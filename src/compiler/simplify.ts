@@ -1,0 +1,137 @@
+import type { DType } from "../ir/dtype.ts";
+import { isInteger } from "../ir/dtype.ts";
+import { cast, expand, full, mul, neg, permute, reduce, reshape } from "../ir/build.ts";
+import type { Graph } from "../ir/graph.ts";
+import { rewrite } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import type { Op } from "../ir/ops.ts";
+
+type Fold = (...values: readonly number[]) => number;
+
+/** Ops on constants that are folded, and their meaning in double precision. */
+const folds: Partial<Readonly<Record<Op, Fold>>> = {
+  neg: (a) => -a,
+  abs: (a) => Math.abs(a),
+  sqrt: (a) => Math.sqrt(a),
+  exp: (a) => Math.exp(a),
+  log: (a) => Math.log(a),
+  floor: (a) => Math.floor(a),
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  max: (a, b) => Math.max(a, b),
+  min: (a, b) => Math.min(a, b),
+  eq: (a, b) => Number(a === b),
+  ne: (a, b) => Number(a !== b),
+  lt: (a, b) => Number(a < b),
+  le: (a, b) => Number(a <= b),
+};
+
+const integerFolds: ReadonlySet<Op> = new Set(["neg", "add", "sub", "eq", "ne", "lt", "le", "max", "min"]);
+const viewOps: ReadonlySet<Op> = new Set(["reshape", "permute", "expand", "slice", "window"]);
+
+/** The number every element of the node has, if the graph alone tells; undefined otherwise. */
+export function uniformValue(node: Node): number | undefined {
+  let base = node;
+  while (viewOps.has(base.op)) base = base.src[0];
+  return base.op === "constant" ? base.attrs.value : undefined;
+}
+
+function roundTo(value: number, dtype: DType): number | undefined {
+  if (dtype === "f32") return Math.fround(value);
+  if (dtype === "f64") return value;
+  if (dtype === "i32") return value | 0;
+  if (dtype === "u32") return value >>> 0;
+  return dtype === "bool" ? value : undefined;
+}
+
+function foldConstants(node: Node): Node | undefined {
+  const fold = folds[node.op];
+  if (fold === undefined || node.src.length === 0) return undefined;
+  if (isInteger(node.src[0].dtype) && !integerFolds.has(node.op)) return undefined;
+  if (node.src[0].dtype === "f16" || node.src[0].dtype === "bf16") return undefined;
+  const values: number[] = [];
+  for (const source of node.src) {
+    const value = uniformValue(source);
+    if (value === undefined) return undefined;
+    values.push(value);
+  }
+  const result = roundTo(fold(...values), node.dtype);
+  return result === undefined ? undefined : full(node.shape, result, node.dtype);
+}
+
+/** x ∘ c for a constant c that changes nothing, or something simpler. */
+function foldIdentity(node: Node): Node | undefined {
+  const [a, b] = node.src;
+  const left = a === undefined ? undefined : uniformValue(a);
+  const right = b === undefined ? undefined : uniformValue(b);
+  switch (node.op) {
+    case "add":
+      if (Object.is(right, -0) || right === 0) return a;
+      return left === 0 ? b : undefined;
+    case "sub":
+      return right === 0 ? a : undefined;
+    case "mul":
+      if (right === 1) return a;
+      if (left === 1) return b;
+      if (right === -1) return neg(a);
+      return left === -1 ? neg(b) : undefined;
+    case "div":
+      return right === 1 ? a : undefined;
+    case "pow":
+      if (right === 1) return a;
+      return right === 2 ? mul(a, a) : undefined;
+    case "neg":
+      return a.op === "neg" ? a.src[0] : undefined;
+    case "where":
+      if (left === undefined) return undefined;
+      return left !== 0 ? node.src[1] : node.src[2];
+    case "cast":
+      return foldCast(node, a);
+    default:
+      return undefined;
+  }
+}
+
+function foldCast(node: Node, operand: Node): Node | undefined {
+  if (operand.dtype === node.dtype) return operand;
+  const value = uniformValue(operand);
+  if (value === undefined || !Number.isFinite(value)) return undefined;
+  if (node.dtype === "bool") return full(node.shape, value === 0 ? 0 : 1, "bool");
+  const exact = isInteger(node.dtype) ? Math.trunc(value) : value;
+  if (Math.abs(exact) >= 2 ** 24 || exact < 0) return undefined;
+  const rounded = roundTo(exact, node.dtype);
+  return rounded === undefined ? undefined : full(node.shape, rounded, node.dtype);
+}
+
+/** Movement and reductions through their smart constructors, and without trivial axes. */
+function foldMovement(node: Node): Node | undefined {
+  const x = node.src[0];
+  switch (node.op) {
+    case "reshape":
+      return reshape(x, node.shape);
+    case "permute":
+      return permute(x, node.attrs.perm);
+    case "expand":
+      return expand(x, node.shape);
+    case "reduceSum":
+    case "reduceProd": {
+      const axes = node.attrs.axes.filter((axis) => x.shape[axis] !== 1);
+      return axes.length === node.attrs.axes.length ? undefined : reduce(node.op, x, axes);
+    }
+    case "cast":
+      return x.op === "cast" && x.src[0].dtype === "bool" ? cast(x.src[0], node.dtype) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Folds constants, identities and movement chains; values stay the same to the bit. */
+export function simplify(graph: Graph): Graph {
+  const outputs = rewrite(
+    graph.outputs,
+    (node) => foldConstants(node) ?? foldIdentity(node) ?? foldMovement(node) ?? node,
+  );
+  return { inputs: graph.inputs, outputs };
+}

@@ -1,0 +1,466 @@
+import { invariant } from "../../base/errors.ts";
+import { dtypeBytes, isFloat } from "../../ir/dtype.ts";
+import type { Node } from "../../ir/node.ts";
+import { numel } from "../../ir/shape.ts";
+import type { Form } from "../affine.ts";
+import { formKey, formRange, normalizeForm } from "../affine.ts";
+import type { Expression, Statement } from "../kernel.ts";
+import type { Loop } from "../loops.ts";
+import type { FunctionBuilder } from "./assembler-function.ts";
+import { strideOf, Variation } from "./kernel-plan.ts";
+import type { Lanes } from "./lanes.ts";
+import type { Scopes } from "./scopes.ts";
+
+/** The vector being computed: which of the unrolled ones, and how many lanes count in the last. */
+export interface Unit {
+  readonly index: number;
+  /** Local with the number of live lanes (1 … width−1), or null if all are. */
+  readonly remaining: number | null;
+}
+
+/** A loop that is open where code is being written. */
+export interface OpenLoop {
+  readonly loop: Loop;
+  readonly index: number;
+}
+
+type Load = Extract<Expression, { kind: "load" }>;
+
+/** Writes the values of expressions into one function. */
+export class ExpressionRenderer {
+  private readonly f: FunctionBuilder;
+  private readonly lanes: Lanes;
+  private readonly scopes: Scopes;
+  private readonly vector: Loop;
+  private readonly uses: ReadonlyMap<Expression, number>;
+  private readonly bases: ReadonlyMap<Node, number>;
+  private readonly variation: Variation;
+  private readonly ids: Map<Expression, number> = new Map();
+  /** Loops open now, outermost first. */
+  readonly open: OpenLoop[] = [];
+  /** Writes accumulators and stashes, which the phases own. */
+  private readonly special: (expression: Expression, unit: Unit) => void;
+
+  constructor(options: {
+    readonly f: FunctionBuilder;
+    readonly lanes: Lanes;
+    readonly scopes: Scopes;
+    readonly vector: Loop;
+    /** Whether the vector loop is a reduced one: then accumulators are equal in all lanes. */
+    readonly horizontal: boolean;
+    readonly uses: ReadonlyMap<Expression, number>;
+    readonly bases: ReadonlyMap<Node, number>;
+    readonly special: (expression: Expression, unit: Unit) => void;
+  }) {
+    this.f = options.f;
+    this.lanes = options.lanes;
+    this.scopes = options.scopes;
+    this.vector = options.vector;
+    this.variation = new Variation(options.vector, !options.horizontal);
+    this.uses = options.uses;
+    this.bases = options.bases;
+    this.special = options.special;
+  }
+
+  /** Whether the value differs between lanes. */
+  varies(expression: Expression): boolean {
+    return this.variation.has(expression);
+  }
+
+  private key(expression: Expression, unit: Unit): string {
+    let id = this.ids.get(expression);
+    if (id === undefined) this.ids.set(expression, (id = this.ids.size));
+    return this.varies(expression) ? `${id}/${unit.index}` : `${id}`;
+  }
+
+  /** Pushes the value of an expression. */
+  push(expression: Expression, unit: Unit): void {
+    const known = this.scopes.find(this.key(expression, unit));
+    if (known !== undefined) {
+      this.f.get(known);
+      return;
+    }
+    this.compute(expression, unit);
+    if ((this.uses.get(expression) ?? 0) > 1) {
+      const local = this.f.local(this.lanes.valueType(expression.dtype));
+      this.f.tee(local);
+      this.scopes.keep(this.key(expression, unit), local);
+    }
+  }
+
+  /** Computes an expression into a local of the current level, once. */
+  hoist(expression: Expression, unit: Unit): void {
+    const key = this.key(expression, unit);
+    if (this.scopes.find(key) !== undefined) return;
+    this.compute(expression, unit);
+    const local = this.f.local(this.lanes.valueType(expression.dtype));
+    this.f.set(local);
+    this.scopes.keep(key, local);
+  }
+
+  private compute(expression: Expression, unit: Unit): void {
+    switch (expression.kind) {
+      case "constant":
+        this.lanes.constant(this.f, expression.dtype, expression.value);
+        return;
+      case "index":
+        this.pushIndex(expression.form, unit);
+        return;
+      case "load":
+        this.pushLoad(expression, unit);
+        return;
+      case "masked":
+        this.pushMasked(expression, unit);
+        return;
+      case "apply":
+        this.pushApply(expression, unit);
+        return;
+      case "accumulator":
+      case "stash":
+        this.special(expression, unit);
+        return;
+      default:
+        expression satisfies never;
+    }
+  }
+
+  private pushApply(expression: Extract<Expression, { kind: "apply" }>, unit: Unit): void {
+    const { op, operands } = expression;
+    const from = op === "where" ? expression.dtype : operands[0].dtype;
+    const other = operands[1];
+    if ((op === "max" || op === "min") && this.lanes.width === 4 && isFloat(from)) {
+      if (other.kind === "constant" && !Number.isNaN(other.value)) {
+        // pmax(x, c) is x where it is NaN, as max, and one instruction.
+        this.push(operands[0], unit);
+        this.push(other, unit);
+        this.f.emit(op === "max" ? "f32x4.pmax" : "f32x4.pmin");
+        return;
+      }
+    }
+    const pushers = operands.map((operand) => (): void => this.push(operand, unit));
+    this.lanes.apply(this.f, op, from, expression.dtype, pushers);
+  }
+
+  private pushMasked(expression: Extract<Expression, { kind: "masked" }>, unit: Unit): void {
+    this.push(expression.inside, unit);
+    this.lanes.constant(this.f, expression.dtype, expression.otherwise);
+    expression.bounds.forEach((bound, i) => {
+      this.pushIndex(bound.form, unit);
+      this.lanes.within(this.f, bound.low, bound.high);
+      if (i > 0) this.f.emit(this.lanes.width === 4 ? "v128.and" : "i32.and");
+    });
+    this.lanes.select(this.f, expression.dtype);
+  }
+
+  /** Pushes a form's value per lane as i32. */
+  private pushIndex(form: Form, unit: Unit): void {
+    const { f, lanes } = this;
+    this.pushScalarIndex(form);
+    lanes.splatIndex(f);
+    const stride = strideOf(form, this.vector);
+    if (stride !== 0 && lanes.width === 4) {
+      lanes.ramp(f, stride);
+      f.emit("i32x4.add");
+      if (unit.index > 0) {
+        lanes.constant(f, "i32", unit.index * lanes.width * stride);
+        f.emit("i32x4.add");
+      }
+    }
+    for (const term of form.terms) {
+      if (term.axis.dynamic === null) continue;
+      this.push(term.axis.dynamic, unit);
+      lanes.constant(f, "i32", term.stride);
+      f.emit(lanes.width === 4 ? "i32x4.mul" : "i32.mul");
+      f.emit(lanes.width === 4 ? "i32x4.add" : "i32.add");
+    }
+  }
+
+  /** Pushes offset + Σ stride · loop index, dynamic terms excluded. */
+  private pushScalarIndex(form: Form): void {
+    const known = this.scopes.find(`index ${formKey(form)}`);
+    if (known === undefined) this.pushSum(form, 1, () => this.f.i32(form.offset));
+    else this.f.get(known);
+  }
+
+  /** Pushes start + Σ stride · loop index · scale over the open loops. */
+  private pushSum(form: Form, scale: number, start: () => void): void {
+    start();
+    for (const { loop, index } of this.open) {
+      const stride = strideOf(form, loop);
+      if (stride === 0) continue;
+      this.f.get(index).i32(stride * scale).emit("i32.mul", "i32.add");
+    }
+  }
+
+  /** At the entry of a loop: moves the addresses and indices used inside by the loop's index. */
+  advance(forms: readonly { readonly form: Form; readonly value: Node | null }[]): void {
+    const current = this.open[this.open.length - 1];
+    const done = new Set<string>();
+    for (const { form, value } of forms) {
+      const key = value === null ? `index ${formKey(form)}` : this.addressKey(value, form);
+      const stride = strideOf(form, current.loop);
+      if (stride === 0 || done.has(key)) continue;
+      done.add(key);
+      const scale = value === null ? 1 : dtypeBytes(value.dtype);
+      const before = this.scopes.find(key);
+      if (before !== undefined) {
+        this.f.get(before).get(current.index);
+        if (stride * scale !== 1) this.f.i32(stride * scale).emit("i32.mul");
+        this.f.emit("i32.add");
+      } else if (value === null) {
+        this.pushSum(form, 1, () => this.f.i32(form.offset));
+      } else {
+        this.pushSum(form, scale, () => this.pushStart(value, form));
+      }
+      const local = this.f.local("i32");
+      this.f.set(local);
+      this.scopes.keep(key, local);
+    }
+  }
+
+  private addressKey(value: Node, form: Form): string {
+    return `address ${value.id} ${formKey(form)}`;
+  }
+
+  private pushStart(value: Node, form: Form): void {
+    const base = this.bases.get(value);
+    invariant(base !== undefined, `kernel reads ${value.op} without a base address`);
+    this.f.get(base);
+    if (form.offset !== 0) this.f.i32(form.offset * dtypeBytes(value.dtype)).emit("i32.add");
+  }
+
+  /** Pushes the byte address of lane 0 of unit 0, dynamic terms excluded. */
+  private pushAddress(value: Node, form: Form): void {
+    const known = this.scopes.find(this.addressKey(value, form));
+    if (known !== undefined) this.f.get(known);
+    else this.pushSum(form, dtypeBytes(value.dtype), () => this.pushStart(value, form));
+  }
+
+  private hasDynamic(form: Form): boolean {
+    return form.terms.some((term) => term.axis.dynamic !== null);
+  }
+
+  /** Whether lanes must be addressed one by one. */
+  private scattered(form: Form): boolean {
+    const stride = strideOf(form, this.vector);
+    return this.variation.gathers(form) || (stride !== 0 && stride !== 1);
+  }
+
+  private isUnsafe(value: Node, form: Form): boolean {
+    const [low, high] = formRange(form);
+    return low < 0 || high >= numel(value.shape);
+  }
+
+  private pushLoad(load: Load, unit: Unit): void {
+    const form = normalizeForm(load.form);
+    const { f, lanes } = this;
+    if (lanes.width === 4 && this.scattered(form)) {
+      this.pushScatteredLoad(load.value, form, unit);
+      return;
+    }
+    const stride = strideOf(form, this.vector);
+    const bytes = dtypeBytes(load.dtype);
+    const ahead = stride === 0 ? 0 : unit.index * lanes.width;
+    if (this.isUnsafe(load.value, form)) {
+      this.pushElement(form, unit, 0);
+      if (ahead > 0) f.i32(ahead).emit("i32.add");
+      this.clampAndScale(load.value, stride === 0 || lanes.width === 1 ? 0 : -4);
+      if (stride === 0) lanes.loadUniform(f, load.dtype, 0);
+      else lanes.load(f, load.dtype, 0);
+      return;
+    }
+    this.pushAddress(load.value, form);
+    if (this.hasDynamic(form)) this.addDynamic(form, unit, bytes, 0);
+    if (stride === 0) lanes.loadUniform(f, load.dtype, 0);
+    else lanes.load(f, load.dtype, ahead * bytes);
+  }
+
+  /** Pushes the element index of one lane of unit 0. */
+  private pushElement(form: Form, unit: Unit, lane: number): void {
+    this.pushScalarIndex(form);
+    if (this.hasDynamic(form)) this.addDynamic(form, unit, 1, lane);
+  }
+
+  /** Element index on the stack; pushes its byte address, kept within `slack` of the buffer. */
+  private clampAndScale(value: Node, slack: number): void {
+    const { f } = this;
+    const index = f.local("i32");
+    const high = Math.max(numel(value.shape) - (slack === 0 ? 1 : 0), 0);
+    f.set(index).get(index).i32(slack).get(index).i32(slack).emit("i32.gt_s", "select").set(index);
+    f.get(index).i32(high).get(index).i32(high).emit("i32.lt_s", "select");
+    f.i32(dtypeBytes(value.dtype)).emit("i32.mul").get(this.baseOf(value)).emit("i32.add");
+    f.release(index);
+  }
+
+  private baseOf(value: Node): number {
+    const base = this.bases.get(value);
+    invariant(base !== undefined, `kernel reads ${value.op} without a base address`);
+    return base;
+  }
+
+  /** Address on the stack; adds the dynamic terms for one lane. Indices are kept in range. */
+  private addDynamic(form: Form, unit: Unit, scale: number, lane: number): void {
+    const { f } = this;
+    const position = f.local("i32");
+    for (const { axis, stride } of form.terms) {
+      if (axis.dynamic === null) continue;
+      this.push(axis.dynamic, unit);
+      this.lanes.extractIndex(f, lane);
+      f.set(position);
+      f.get(position).i32(0).get(position).i32(0).emit("i32.gt_s", "select").set(position);
+      f.get(position).i32(axis.size - 1).get(position).i32(axis.size - 1).emit("i32.lt_s", "select");
+      f.i32(stride * scale).emit("i32.mul", "i32.add");
+    }
+    f.release(position);
+  }
+
+  private pushScatteredLoad(value: Node, form: Form, unit: Unit): void {
+    const { f, lanes } = this;
+    const reversed = strideOf(form, this.vector) === -1 && dtypeBytes(value.dtype) === 4;
+    if (reversed && !this.hasDynamic(form) && !this.isUnsafe(value, form)) {
+      this.pushAddress(value, form);
+      f.i32(-4 * (4 * unit.index + 3)).emit("i32.add");
+      const whole = f.local("v128");
+      lanes.load(f, value.dtype, 0);
+      f.tee(whole).get(whole).shuffle32(3, 2, 1, 0).release(whole);
+      return;
+    }
+    const result = f.local("v128");
+    lanes.constant(f, "i32", 0);
+    f.set(result);
+    this.prepareDynamic(form, unit);
+    this.eachLane(unit, (lane) => {
+      lanes.loadLane(f, value.dtype, result, lane, () => this.pushLaneAddress(value, form, unit, lane));
+      f.set(result);
+    });
+    f.get(result).release(result);
+  }
+
+  /** Computes dynamic indices before code that runs only for some lanes. */
+  private prepareDynamic(form: Form, unit: Unit): void {
+    for (const { axis } of form.terms) if (axis.dynamic !== null) this.hoist(axis.dynamic, unit);
+  }
+
+  /** Pushes the byte address of one lane. */
+  private pushLaneAddress(value: Node, form: Form, unit: Unit, lane: number): void {
+    const { f } = this;
+    const bytes = dtypeBytes(value.dtype);
+    const ahead = strideOf(form, this.vector) * (unit.index * this.lanes.width + lane);
+    if (this.isUnsafe(value, form)) {
+      this.pushElement(form, unit, lane);
+      if (ahead !== 0) f.i32(ahead).emit("i32.add");
+      this.clampAndScale(value, 0);
+      return;
+    }
+    this.pushAddress(value, form);
+    if (ahead !== 0) f.i32(ahead * bytes).emit("i32.add");
+    if (this.hasDynamic(form)) this.addDynamic(form, unit, bytes, lane);
+  }
+
+  /** Runs code for each live lane. */
+  private eachLane(unit: Unit, body: (lane: number) => void): void {
+    for (let lane = 0; lane < this.lanes.width; lane++) {
+      const { remaining } = unit;
+      if (remaining === null || lane === 0) {
+        body(lane);
+        continue;
+      }
+      this.f.get(remaining).i32(lane).emit("i32.gt_s");
+      this.f.if(() => this.scopes.within(() => body(lane)));
+    }
+  }
+
+  /** Value on the stack; writes it where a store statement says. */
+  store(target: Node, storeForm: Form, unit: Unit, accumulate: boolean): void {
+    const { f, lanes } = this;
+    const { dtype } = target;
+    const form = normalizeForm(storeForm);
+    const value = f.local(lanes.valueType(dtype));
+    f.set(value);
+    this.prepareDynamic(form, unit);
+    const stride = strideOf(form, this.vector);
+    const dynamicLanes = this.scattered(form);
+    const adjacent = stride === 1 && !dynamicLanes;
+    if (adjacent || lanes.width === 1) this.storeAdjacent(target, form, unit, value, accumulate);
+    else if (stride === 0 && !dynamicLanes) this.storeLane(target, form, unit, value, 0, accumulate);
+    else this.eachLane(unit, (lane) => this.storeLane(target, form, unit, value, lane, accumulate));
+    f.release(value);
+  }
+
+  private storeAdjacent(target: Node, form: Form, unit: Unit, value: number, accumulate: boolean): void {
+    const { f, lanes } = this;
+    const bytes = dtypeBytes(target.dtype);
+    const offset = unit.index * lanes.width * bytes;
+    const address = f.local("i32");
+    this.pushAddress(target, form);
+    if (this.hasDynamic(form)) this.addDynamic(form, unit, bytes, 0);
+    f.set(address);
+    if (accumulate) {
+      f.get(address);
+      lanes.load(f, target.dtype, offset);
+      f.get(value);
+      lanes.combine(f, "sum", target.dtype);
+      f.set(value);
+    }
+    if (unit.remaining === null || lanes.width === 1) {
+      f.get(address).get(value);
+      lanes.store(f, target.dtype, offset);
+    } else {
+      this.eachLane(unit, (lane) => {
+        f.get(address);
+        lanes.storeLane(f, target.dtype, value, lane, offset + lane * bytes);
+      });
+    }
+    f.release(address);
+  }
+
+  private storeLane(
+    target: Node,
+    form: Form,
+    unit: Unit,
+    value: number,
+    lane: number,
+    accumulate: boolean,
+  ): void {
+    const { f, lanes } = this;
+    const address = f.local("i32");
+    this.pushLaneAddress(target, form, unit, lane);
+    f.set(address);
+    if (!accumulate) {
+      f.get(address);
+      lanes.storeLane(f, target.dtype, value, lane, 0);
+    } else {
+      const sum = f.local(lanes.valueType(target.dtype));
+      lanes.loadLane(f, target.dtype, value, lane, () => f.get(address));
+      f.get(value);
+      lanes.combine(f, "sum", target.dtype);
+      f.set(sum).get(address);
+      lanes.storeLane(f, target.dtype, sum, lane, 0);
+      f.release(sum);
+    }
+    f.release(address);
+  }
+}
+
+/** Forms and buffers a list of statements touches, for address arithmetic. */
+export function accessesOf(
+  statements: readonly Statement[],
+  expressions: readonly Expression[],
+): { form: Form; value: Node | null }[] {
+  const accesses: { form: Form; value: Node | null }[] = [];
+  const add = (form: Form, value: Node | null): void => {
+    accesses.push({ form: normalizeForm(form), value });
+  };
+  for (const expression of expressions) {
+    if (expression.kind === "load") {
+      const form = normalizeForm(expression.form);
+      const [low, high] = formRange(form);
+      const unsafe = low < 0 || high >= numel(expression.value.shape);
+      add(form, unsafe ? null : expression.value);
+    }
+    if (expression.kind === "index") add(expression.form, null);
+    if (expression.kind === "masked") for (const bound of expression.bounds) add(bound.form, null);
+  }
+  for (const statement of statements) if ("form" in statement) add(statement.form, statement.target);
+  return accesses;
+}

@@ -1,0 +1,171 @@
+import { dtypeBytes } from "../../ir/dtype.ts";
+import { numel } from "../../ir/shape.ts";
+import type { Form } from "../affine.ts";
+import { kernelDTypes } from "../build-kernel.ts";
+import type { Expression, Kernel } from "../kernel.ts";
+import { kernelExpressions, loopStride, planLoops } from "../loops.ts";
+import type { Loop, LoopNest } from "../loops.ts";
+
+/** Loops whose accesses make one of them the vector loop. */
+export interface KernelPlan {
+  readonly scalar: boolean;
+  /** Outer loops but the vector loop, outermost first. */
+  readonly outer: readonly Loop[];
+  /** Inner loops but the vector loop. */
+  readonly inner: readonly Loop[];
+  readonly vector: Loop;
+  /** Whether the vector loop is one of the inner (reduced) loops. */
+  readonly horizontal: boolean;
+  /** Vectors per round of the vector loop. */
+  readonly units: number;
+  /** Loop whose range is split over threads; null if there is none. */
+  readonly parallel: Loop | null;
+}
+
+/** A loop of one round, for kernels that have no other. */
+const trivialLoop: Loop = { axes: [], size: 1 };
+
+const DYNAMIC_PENALTY = 2;
+
+/** Stride along a loop, 0 for the trivial one. */
+export function strideOf(form: Form, loop: Loop): number {
+  return loop.axes.length === 0 ? 0 : loopStride(form, loop);
+}
+
+/** Tells which expressions change along one loop. */
+export class Variation {
+  private readonly loop: Loop;
+  private readonly accumulators: boolean;
+  private readonly memo: Map<Expression, boolean> = new Map();
+
+  /** @param accumulators - whether results of reductions differ along the loop. */
+  constructor(loop: Loop, accumulators: boolean) {
+    this.loop = loop;
+    this.accumulators = accumulators;
+  }
+
+  /** Whether the expression's value differs from step to step of the loop. */
+  has(expression: Expression): boolean {
+    const known = this.memo.get(expression);
+    if (known !== undefined) return known;
+    const result = this.compute(expression);
+    this.memo.set(expression, result);
+    return result;
+  }
+
+  /** Whether an index that the form is computed from differs along the loop. */
+  gathers(form: Form): boolean {
+    return form.terms.some(({ axis }) => axis.dynamic !== null && this.has(axis.dynamic));
+  }
+
+  private moves(form: Form): boolean {
+    return strideOf(form, this.loop) !== 0 || this.gathers(form);
+  }
+
+  private compute(expression: Expression): boolean {
+    switch (expression.kind) {
+      case "apply":
+        return expression.operands.some((operand) => this.has(operand));
+      case "load":
+      case "index":
+        return this.moves(expression.form);
+      case "masked":
+        return this.has(expression.inside) || expression.bounds.some(({ form }) => this.moves(form));
+      case "stash":
+        return true;
+      case "accumulator":
+        return this.accumulators;
+      case "constant":
+        return false;
+      default:
+        return expression satisfies never;
+    }
+  }
+}
+
+/** How well a loop suits vectors: adjacent accesses count for it, strided ones against. */
+function vectorScore(kernel: Kernel, loop: Loop): number {
+  if (loop.size < 4) return -1000;
+  const variation = new Variation(loop, true);
+  let score = 0;
+  const visit = (form: Form, weight: number): void => {
+    const stride = strideOf(form, loop);
+    if (variation.gathers(form)) score -= DYNAMIC_PENALTY * weight;
+    else if (stride === 1) score += 2 * weight;
+    else if (stride !== 0) score -= weight;
+  };
+  for (const expression of kernelExpressions(kernel)) {
+    if (expression.kind === "load") visit(expression.form, weightOf(expression));
+  }
+  for (const phase of kernel.phases) {
+    for (const statement of phase.statements) if ("form" in statement) visit(statement.form, 1.5);
+  }
+  return score;
+}
+
+/** Large operands decide; small ones stay in the cache whatever the order. */
+function weightOf(load: Extract<Expression, { kind: "load" }>): number {
+  return numel(load.value.shape) * dtypeBytes(load.dtype) > 1 << 12 ? 1 : 0.25;
+}
+
+function chooseVector(kernel: Kernel, nest: LoopNest): { loop: Loop; horizontal: boolean } {
+  let best = { loop: trivialLoop, horizontal: false };
+  let bestScore = -Infinity;
+  const consider = (loop: Loop, horizontal: boolean): void => {
+    const score = vectorScore(kernel, loop);
+    if (score < bestScore) return;
+    bestScore = score;
+    best = { loop, horizontal };
+  };
+  for (const loop of nest.outer) consider(loop, false);
+  if (!kernel.sequential) for (const loop of nest.inner) consider(loop, true);
+  return best;
+}
+
+/** Work per element, for unrolling: long bodies gain nothing. */
+function bodySize(kernel: Kernel): number {
+  const heavy = new Set(["exp", "log", "expm1", "log1p", "sin", "cos", "tanh", "erf", "pow"]);
+  let size = 0;
+  for (const expression of kernelExpressions(kernel)) {
+    if (expression.kind === "apply") size += heavy.has(expression.op) ? 8 : 1;
+    else if (expression.kind === "masked") size += 4;
+    else size += 1;
+  }
+  return size;
+}
+
+function chooseUnits(kernel: Kernel, scalar: boolean): number {
+  if (scalar || kernel.sequential) return 1;
+  const reductions = kernel.phases.reduce(
+    (most, phase) => Math.max(most, phase.statements.filter((s) => s.kind === "reduce").length),
+    0,
+  );
+  const size = bodySize(kernel);
+  const byBody = size <= 16 ? 4 : size <= 40 ? 2 : 1;
+  return reductions === 0 ? byBody : Math.max(1, Math.min(byBody, Math.floor(8 / reductions)));
+}
+
+function chooseParallel(outer: readonly Loop[], vector: Loop | null, step: number): Loop | null {
+  let best: Loop | null = null;
+  let bestRounds = 1;
+  for (const loop of outer) {
+    const rounds = Math.min(loop.size, 64);
+    if (rounds > bestRounds) [best, bestRounds] = [loop, rounds];
+  }
+  if (vector === null) return best;
+  const rounds = Math.min(Math.floor(vector.size / step), 64);
+  return rounds > bestRounds ? vector : best;
+}
+
+/** Decides how a kernel's loops run. `nest` overrides the merged loops (epilogues). */
+export function planKernel(kernel: Kernel, nest: LoopNest = planLoops(kernel)): KernelPlan {
+  const scalar = kernelDTypes(kernel).has("f64");
+  const { loop: vector, horizontal } = chooseVector(kernel, nest);
+  const outer = nest.outer.filter((loop) => loop !== vector);
+  const inner = nest.inner.filter((loop) => loop !== vector);
+  const units = chooseUnits(kernel, scalar);
+  const step = scalar ? 1 : 4 * units;
+  const splittable = horizontal || vector === trivialLoop ? null : vector;
+  const parallel = chooseParallel(outer, splittable, step);
+  return { scalar, outer, inner, vector, horizontal, units, parallel };
+}
