@@ -44,6 +44,12 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean | undefined;
 }
 
+/** Limits of {@link Tensor.clamp}; one may be missing. */
+export interface ClampOptions {
+  readonly min?: TensorLike | null | undefined;
+  readonly max?: TensorLike | null | undefined;
+}
+
 /** Values of an ordering and where they stood (i32). */
 export interface TensorValuesAndIndices {
   readonly values: Tensor;
@@ -530,9 +536,13 @@ export class Tensor {
     return derive([this], arithmetic.round(this.node, options));
   }
 
-  /** x limited to [min, max]. */
-  clamp(options: arithmetic.ClampOptions): Tensor {
-    return derive([this], arithmetic.clamp(this.node, options));
+  /** x limited to [min, max]; NaN stays NaN. At a limit x itself receives the gradient. */
+  clamp({ min, max }: ClampOptions): Tensor {
+    const limits = [min, max].filter((limit) => limit != null);
+    const node = (limit: TensorLike | null | undefined): Node | number | null =>
+      limit == null ? null : operand(limit);
+    const result = arithmetic.clamp(this.node, { min: node(min), max: node(max) });
+    return derive([this, ...limits], result);
   }
 
   /** start + weight · (end − start), exact at weight 0 and 1. */
@@ -773,6 +783,12 @@ export class Tensor {
   /** Variance over dims in two passes: Σ (x − mean)² / max(0, count − correction). */
   var(options?: reduce.VarianceOptions): Tensor {
     return derive([this], reduce.variance(this.node, options));
+  }
+
+  /** Variance and mean of one pair of passes. */
+  varMean(options?: reduce.VarianceOptions): { readonly var: Tensor; readonly mean: Tensor } {
+    const parts = reduce.varMean(this.node, options);
+    return { var: derive([this], parts.var), mean: derive([this], parts.mean) };
   }
 
   /** Standard deviation over dims: the square root of `variance`. */

@@ -1,6 +1,17 @@
 // Which of our operations each fixture op means. One entry per op name of the manifests.
 import type { DType, Tensor } from "athanor";
-import { arange, cat, einsum, eye, full, linspace, stack, where } from "athanor";
+import {
+  arange,
+  cat,
+  einsum,
+  eye,
+  full,
+  linspace,
+  meshgrid,
+  stack,
+  tensordot,
+  where,
+} from "athanor";
 import * as functional from "../../src/nn/functional.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
@@ -13,6 +24,7 @@ export type Results =
   | readonly Tensor[]
   | { readonly values: Tensor; readonly indices: Tensor };
 
+type IndexEntries = Parameters<Tensor["index"]>[0];
 type Range = readonly [number | null, number | null, number] | null;
 
 /** Calls our operation with the operands and arguments of a case. */
@@ -119,7 +131,31 @@ const elementwise: Record<string, Binding> = {
   isnan: method("isnan"),
   isinf: method("isinf"),
   isfinite: method("isfinite"),
-  clamp: method("clamp"),
+  clamp: (operands, args) =>
+    operands.length === 1
+      ? at(operands, 0).clamp(options(args))
+      : at(operands, 0).clamp({ min: at(operands, 1), max: at(operands, 2) }),
+  tan: method("tan"),
+  sinh: method("sinh"),
+  cosh: method("cosh"),
+  asin: method("asin"),
+  acos: method("acos"),
+  atan: method("atan"),
+  log10: method("log10"),
+  frac: method("frac"),
+  nanToNum: method("nanToNum"),
+  mish: apply(functional.mish),
+  celu: apply(functional.celu),
+  selu: apply(functional.selu),
+  hardswish: apply(functional.hardswish),
+  hardsigmoid: apply(functional.hardsigmoid),
+  softsign: apply(functional.softsign),
+  tanhshrink: apply(functional.tanhshrink),
+  softshrink: apply(functional.softshrink),
+  hardshrink: apply(functional.hardshrink),
+  threshold: (operands, args) =>
+    functional.threshold(at(operands, 0), number(args["threshold"]), number(args["value"])),
+  glu: apply(functional.glu),
   sigmoid: apply(functional.sigmoid),
   logSigmoid: apply(functional.logSigmoid),
   relu: apply(functional.relu),
@@ -145,6 +181,8 @@ const pairs: Record<string, Binding> = {
   fmod: binary("fmod"),
   floorDivide: binary("floorDivide"),
   atan2: binary("atan2"),
+  logaddexp: binary("logaddexp"),
+  prelu: (operands) => functional.prelu(at(operands, 0), at(operands, 1)),
   eq: binary("eq"),
   ne: binary("ne"),
   lt: binary("lt"),
@@ -179,6 +217,12 @@ const reductions: Record<string, Binding> = {
   var: method("var"),
   std: method("std"),
   norm: method("norm"),
+  countNonzero: method("countNonzero"),
+  trace: method("trace"),
+  varMean: (operands, args) => {
+    const parts = at(operands, 0).varMean(options(args));
+    return [parts.var, parts.mean];
+  },
   logsumexp: (operands, args) =>
     at(operands, 0).logsumexp(sizes(args["dim"]), options(args, "dim")),
   cumsum: (operands, args) => at(operands, 0).cumsum(dim(args)),
@@ -218,6 +262,12 @@ const movement: Record<string, Binding> = {
     at(operands, 0).split(sizes(args["splitSize"]), options(args, "splitSize")),
   chunk: (operands, args) => at(operands, 0).chunk(number(args["chunks"]), options(args, "chunks")),
   unbind: (operands, args) => at(operands, 0).unbind(options(args)),
+  diagonal: method("diagonal"),
+  diag: method("diag"),
+  diagEmbed: method("diagEmbed"),
+  meshgrid: (operands, args) => meshgrid(all(operands), options(args)),
+  rot90: method("rot90"),
+  index: (operands, args) => at(operands, 0).index(args["entries"] as IndexEntries),
   cat: (operands, args) => cat(all(operands), options(args)),
   stack: (operands, args) => stack(all(operands), options(args)),
 };
@@ -234,12 +284,14 @@ const indexing: Record<string, Binding> = {
   scatterAdd: (operands, args) =>
     at(operands, 0).scatterAdd(dim(args), at(operands, 1), at(operands, 2)),
   indexAdd: (operands, args) =>
-    at(operands, 0).indexAdd(dim(args), at(operands, 1), at(operands, 2)),
+    at(operands, 0).indexAdd(dim(args), at(operands, 1), at(operands, 2), options(args, "dim")),
+  indexCopy: (operands, args) =>
+    at(operands, 0).indexCopy(dim(args), at(operands, 1), at(operands, 2)),
   embedding: (operands, args) =>
     functional.embedding(at(operands, 0), at(operands, 1), options(args)),
   oneHot: applySized(functional.oneHot, "numClasses"),
   maskedFill: (operands, args) =>
-    at(operands, 0).maskedFill(at(operands, 1), number(args["value"])),
+    at(operands, 0).maskedFill(at(operands, 1), operands[2] ?? number(args["value"])),
 };
 
 const creation: Record<string, Binding> = {
@@ -267,6 +319,9 @@ const products: Record<string, Binding> = {
   mv: binary("mv"),
   dot: binary("dot"),
   outer: binary("outer"),
+  mm: binary("mm"),
+  addmm: (operands) => at(operands, 0).addmm(at(operands, 1), at(operands, 2)),
+  tensordot: (operands, args) => tensordot(at(operands, 0), at(operands, 1), options(args)),
   einsum: (operands, args) => einsum(args["equation"] as string, ...all(operands)),
   linear: (operands) => functional.linear(at(operands, 0), at(operands, 1), operands[2]),
 };
@@ -277,12 +332,18 @@ const layers: Record<string, Binding> = {
   conv3d: convolution(functional.conv3d),
   convTranspose1d: convolution(functional.convTranspose1d),
   convTranspose2d: convolution(functional.convTranspose2d),
+  convTranspose3d: convolution(functional.convTranspose3d),
   maxPool1d: applySized(functional.maxPool1d, "kernelSize"),
   maxPool2d: applySized(functional.maxPool2d, "kernelSize"),
+  maxPool3d: applySized(functional.maxPool3d, "kernelSize"),
   avgPool1d: applySized(functional.avgPool1d, "kernelSize"),
   avgPool2d: applySized(functional.avgPool2d, "kernelSize"),
+  avgPool3d: applySized(functional.avgPool3d, "kernelSize"),
   adaptiveAvgPool1d: applySized(functional.adaptiveAvgPool1d, "outputSize"),
   adaptiveAvgPool2d: applySized(functional.adaptiveAvgPool2d, "outputSize"),
+  adaptiveMaxPool1d: applySized(functional.adaptiveMaxPool1d, "outputSize"),
+  adaptiveMaxPool2d: applySized(functional.adaptiveMaxPool2d, "outputSize"),
+  softmin: applySized(functional.softmin, "dim"),
   softmax: applySized(functional.softmax, "dim"),
   logSoftmax: applySized(functional.logSoftmax, "dim"),
   layerNorm: (operands, args) =>
@@ -299,6 +360,12 @@ const layers: Record<string, Binding> = {
   groupNorm: (operands, args) =>
     functional.groupNorm(at(operands, 0), number(args["numGroups"]), {
       ...rest(args, "numGroups"),
+      weight: operands[1],
+      bias: operands[2],
+    }),
+  instanceNorm: (operands, args) =>
+    functional.instanceNorm(at(operands, 0), {
+      ...rest(args),
       weight: operands[1],
       bias: operands[2],
     }),
@@ -331,6 +398,7 @@ const losses: Record<string, Binding> = {
     "posWeight",
   ),
   klDiv: loss(functional.klDiv),
+  cosineSimilarity: loss(functional.cosineSimilarity),
   mlpMse: (operands) => {
     const [x, w1, b1, w2, b2, target] = all(operands);
     const hidden = functional.tanh(functional.linear(x, w1, b1));

@@ -146,6 +146,7 @@ export interface AreaCases {
   readonly matmul: OperationCase;
   readonly convolution: OperationCase;
   readonly functional: OperationCase;
+  readonly composed: OperationCase;
   readonly "second-order": OperationCase;
   readonly clipping: OperationCase;
   readonly optimizer: OptimizerCase;
@@ -166,6 +167,7 @@ export const operationAreas = [
   "matmul",
   "convolution",
   "functional",
+  "composed",
   "second-order",
   "clipping",
 ] as const;

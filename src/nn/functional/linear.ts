@@ -1,4 +1,4 @@
-import type { AttentionOptions } from "../../tensor/ops/attention.ts";
+import type { AttentionOptions as NodeAttentionOptions } from "../../tensor/ops/attention.ts";
 import { scaledDotProductAttention as attention } from "../../tensor/ops/attention.ts";
 import { oneHot as oneHotNode } from "../../tensor/ops/diagonals.ts";
 import type { EmbeddingOptions } from "../../tensor/ops/indexing.ts";
@@ -6,6 +6,8 @@ import { embedding as embeddingNode } from "../../tensor/ops/indexing.ts";
 import type { PadOptions } from "../../tensor/ops/joining.ts";
 import { pad as padNode } from "../../tensor/ops/joining.ts";
 import { linear as linearNode } from "../../tensor/ops/linear.ts";
+import type { Generator } from "../../tensor/random.ts";
+import { defaultGenerator } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
 import type { WithTensors } from "./apply.ts";
@@ -29,6 +31,12 @@ export const oneHot: (x: Tensor, numClasses: number) => Tensor = unary(oneHotNod
 export const pad: (x: Tensor, amounts: readonly number[], options?: PadOptions) => Tensor =
   unary(padNode);
 
+/** Options of {@link scaledDotProductAttention}. */
+export interface AttentionOptions extends Omit<WithTensors<NodeAttentionOptions>, "dropoutKey"> {
+  /** Source of the dropout's randomness. @defaultValue the default generator of the device */
+  readonly generator?: Generator | undefined;
+}
+
 /**
  * softmax(query · keyᵀ · scale + mask) · value. Shapes: query [..., L, E], key [..., S, E],
  * value [..., S, V] → [..., L, V].
@@ -37,8 +45,14 @@ export function scaledDotProductAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  options?: WithTensors<AttentionOptions>,
+  options: AttentionOptions = {},
 ): Tensor {
-  const node = attention(query.node, key.node, value.node, nodeOptions(options));
-  return derive([query, key, value, ...tensorsIn(options)], node);
+  const { generator, ...rest } = options;
+  const isRandom = (rest.dropoutP ?? 0) > 0;
+  const dropoutKey = isRandom ? (generator ?? defaultGenerator(query.device)).nextKey() : undefined;
+  const full: WithTensors<NodeAttentionOptions> = { ...rest, dropoutKey };
+  const node = attention(query.node, key.node, value.node, nodeOptions<NodeAttentionOptions>(full));
+  const result = derive([query, key, value, ...tensorsIn(full)], node);
+  dropoutKey?.dispose();
+  return result;
 }

@@ -1,0 +1,46 @@
+import type { DropoutOptions as NodeDropoutOptions } from "../../tensor/ops/dropout.ts";
+import * as ops from "../../tensor/ops/dropout.ts";
+import type { Generator } from "../../tensor/random.ts";
+import { defaultGenerator } from "../../tensor/random.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { derive } from "../../tensor/tensor.ts";
+import type { Node } from "./apply.ts";
+
+/** Options of {@link dropout} and its kin. */
+export interface DropoutOptions extends NodeDropoutOptions {
+  /** Where the randomness comes from. @defaultValue the default generator of x's device */
+  readonly generator?: Generator | undefined;
+}
+
+function drop(
+  op: (x: Node, key: Node, options: NodeDropoutOptions) => Node,
+  x: Tensor,
+  options: DropoutOptions,
+): Tensor {
+  const { generator = defaultGenerator(x.device), training = true, p = 0.5 } = options;
+  if (!training) return x;
+  const key = generator.nextKey();
+  const result = derive([x, key], op(x.node, key.node, { p }));
+  key.dispose();
+  return result;
+}
+
+/** Sets elements to 0 with probability p (0.5) and divides the others by 1 − p. */
+export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  return drop(ops.dropout, x, options);
+}
+
+/** {@link dropout} of whole channels of x [N, C, L]. */
+export function dropout1d(x: Tensor, options: DropoutOptions = {}): Tensor {
+  return drop(ops.featureDropout, x, options);
+}
+
+/** {@link dropout} of whole channels of x [N, C, H, W]. */
+export function dropout2d(x: Tensor, options: DropoutOptions = {}): Tensor {
+  return drop(ops.featureDropout, x, options);
+}
+
+/** {@link dropout} of whole channels of x [N, C, D, H, W]. */
+export function dropout3d(x: Tensor, options: DropoutOptions = {}): Tensor {
+  return drop(ops.featureDropout, x, options);
+}
