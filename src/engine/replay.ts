@@ -6,6 +6,7 @@ import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { numel } from "../ir/shape.ts";
 import type { Buffer } from "../runtime/backend.ts";
+import { Aliases } from "./aliases.ts";
 import type { Cell } from "./cell.ts";
 import type { DeviceName } from "./devices.ts";
 import { backendOf } from "./devices.ts";
@@ -48,10 +49,13 @@ export class Replay {
   /** Storage that stands in for a slot's own during a call. */
   readonly #stand: (Storage | undefined)[] = [];
 
-  constructor(trace: Trace, device: DeviceName, argumentCount: number, returned: readonly Node[]) {
+  readonly #aliases: Aliases;
+
+  constructor(trace: Trace, device: DeviceName, args: readonly Cell[], returned: readonly Node[]) {
     this.#trace = trace;
     this.#device = device;
-    this.#argumentCount = argumentCount;
+    this.#argumentCount = args.length;
+    this.#aliases = new Aliases(trace, args);
     this.#resultTypes = returned.map(({ shape, dtype }) => ({ shape, dtype }));
     const slotOf = new Map(trace.slots.map((slot, i) => [slot.node, i]));
     const isLeaf = (node: Node): boolean => slotOf.has(node);
@@ -68,6 +72,11 @@ export class Replay {
     this.#isFallible = plan?.hasCustom ?? false;
     this.#entry = plan && programFor(backendOf(device), plan);
     if (this.#entry !== undefined) this.#entry.pins++;
+  }
+
+  /** Whether the program is right for these arguments, whose types are those of the trace. */
+  fits(args: readonly Cell[]): boolean {
+    return this.#aliases.fit(args);
   }
 
   /**
@@ -141,19 +150,11 @@ export class Replay {
       const { value } = this.#cells[slot];
       const storage = storageOf(value);
       const isShared = value.references > 1 || storage.references > 1;
-      if (!isShared && !this.#isFallible && !this.#isAliased(slot)) continue;
+      if (!isShared && !this.#isFallible) continue;
       const copy = copyStorage(storage);
       fresh.push(copy);
       this.#stand[slot] = copy;
     }
-  }
-
-  /** Whether the slot's cell reaches the program a second time: one of the two is an argument. */
-  #isAliased(slot: number): boolean {
-    const cell = this.#cells[slot];
-    const end = slot < this.#argumentCount ? this.#cells.length : this.#argumentCount;
-    for (let i = 0; i < end; i++) if (i !== slot && this.#cells[i] === cell) return true;
-    return false;
   }
 
   #allocate(fresh: Storage[]): Storage[] {

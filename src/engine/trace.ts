@@ -2,7 +2,6 @@ import { UsageError } from "../base/errors.ts";
 import { input } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import { Cell } from "./cell.ts";
-import type { CellType } from "./cell.ts";
 
 /** A tensor a traced function reads from outside: an argument or something it closes over. */
 export interface Slot {
@@ -22,27 +21,41 @@ export class Trace {
   readonly created: Cell[] = [];
   /** New values of slots, by slot. */
   readonly updates = new Map<number, Node>();
+  /** Arguments the function also closes over, with the cell it closes over. */
+  readonly captured = new Map<number, Cell>();
   readonly name: string;
   isOpen = true;
   readonly #slotOf = new Map<Cell, number>();
+  readonly #argumentOf = new Map<Cell, number>();
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** A cell that stands for the next argument; its handle adds it to `created`. */
-  argument(type: CellType): Cell {
-    const cell = new Cell(type, { trace: this });
-    const node = input(type.shape, type.dtype);
-    this.#addSlot(cell, { node, cell: undefined, owner: undefined, isConstant: false });
+  /**
+   * A cell that stands for the next argument; its handle adds it to `created`. Where the function
+   * closes over the argument as well, both are one slot.
+   */
+  argument(given: Cell): Cell {
+    const cell = new Cell(given, { trace: this });
+    const node = input(given.shape, given.dtype);
+    const slot = { node, cell: undefined, owner: undefined, isConstant: false };
+    const index = this.#addSlot(cell, slot);
+    this.#argumentOf.set(given, index);
     return cell;
+  }
+
+  /** An argument that is the same tensor as an earlier one: a slot that nothing reads. */
+  repeatedArgument(given: Cell): void {
+    const node = input(given.shape, given.dtype);
+    this.slots.push({ node, cell: undefined, owner: undefined, isConstant: false });
   }
 
   /** The cell's value as this trace sees it; capturing it when it comes from outside. */
   nodeOf(cell: Cell, owner: object): Node {
     if (cell.isDisposed) throw cell.unusable();
     if (cell.symbol !== undefined) return cell.symbol;
-    const slot = this.#slotOf.get(cell) ?? this.#capture(cell, owner);
+    const slot = this.#slotFor(cell, owner);
     return this.updates.get(slot) ?? this.slots[slot].node;
   }
 
@@ -50,7 +63,7 @@ export class Trace {
     if (cell.isDisposed) throw cell.unusable();
     const isArgument = this.#slotOf.has(cell);
     if (cell.trace === this && !isArgument) cell.symbol = node;
-    else this.updates.set(this.#slotOf.get(cell) ?? this.#capture(cell, owner), node);
+    else this.updates.set(this.#slotFor(cell, owner), node);
   }
 
   /** Ends the trace: what was made inside becomes unusable. */
@@ -60,11 +73,21 @@ export class Trace {
     this.created.length = 0;
     this.updates.clear();
     this.#slotOf.clear();
+    this.#argumentOf.clear();
   }
 
   /** Frees the constants that were made while tracing. */
   releaseConstants(): void {
     for (const slot of this.slots) if (slot.isConstant) slot.cell?.dispose();
+  }
+
+  #slotFor(cell: Cell, owner: object): number {
+    const known = this.#slotOf.get(cell);
+    if (known !== undefined) return known;
+    const argument = this.#argumentOf.get(cell);
+    if (argument === undefined) return this.#capture(cell, owner);
+    this.captured.set(argument, cell);
+    return argument;
   }
 
   #capture(cell: Cell, owner: object): number {

@@ -67,14 +67,16 @@ export function jit<A extends readonly unknown[], R>(
   const known: Specialisation<R>[] = [];
   const call = (...args: A): R => {
     if (!isEnabled || currentTrace() !== undefined) return fn(...args);
-    const found: Tensor[] = [];
-    const specialisation = lookUp(known, args, found);
-    if (specialisation !== undefined) return replay(specialisation, found);
+    const cells: Cell[] = [];
+    const specialisation = lookUp(known, args, cells);
+    if (specialisation !== undefined) return replay(specialisation, cells);
     const made = specialise(fn, args, name, options.device);
     known.unshift(made);
     if (known.length > longestList) known.pop()?.replay.dispose();
-    found.length = 0;
-    return replay(made, tensorsOf(args, found));
+    return replay(
+      made,
+      tensorsOf(args).map(({ cell }) => cell),
+    );
   };
   const dispose = (): void => {
     for (const { replay: old } of known) old.dispose();
@@ -85,16 +87,16 @@ export function jit<A extends readonly unknown[], R>(
   return compiled;
 }
 
-/** The specialisation the arguments fit, moved to the front; their tensors go to `found`. */
+/** The specialisation the arguments fit, moved to the front; their cells go to `found`. */
 function lookUp<R>(
   known: Specialisation<R>[],
   args: readonly unknown[],
-  found: Tensor[],
+  found: Cell[],
 ): Specialisation<R> | undefined {
   for (let i = 0; i < known.length; i++) {
     const candidate = known[i];
     found.length = 0;
-    if (!matchesAll(candidate.specs, args, found)) continue;
+    if (!matchesAll(candidate.specs, args, found) || !candidate.replay.fits(found)) continue;
     if (i > 0) {
       known.splice(i, 1);
       known.unshift(candidate);
@@ -104,18 +106,13 @@ function lookUp<R>(
   return undefined;
 }
 
-function matchesAll(
-  specs: readonly TreeSpec[],
-  args: readonly unknown[],
-  found: Tensor[],
-): boolean {
+function matchesAll(specs: readonly TreeSpec[], args: readonly unknown[], found: Cell[]): boolean {
   if (specs.length !== args.length) return false;
   for (let i = 0; i < specs.length; i++) if (!matchesSpec(specs[i], args[i], found)) return false;
   return true;
 }
 
-function replay<R>(specialisation: Specialisation<R>, found: readonly Tensor[]): R {
-  const cells = found.map((tensor) => tensor.cell);
+function replay<R>(specialisation: Specialisation<R>, cells: readonly Cell[]): R {
   const results = specialisation.replay
     .run(cells)
     .map((value) => new Tensor(new Cell(value, { value })));
@@ -135,14 +132,16 @@ function specialise<A extends readonly unknown[], R>(
   counters.traces++;
   try {
     const { result, returned } = withTrace(trace, () => {
-      const symbols = mapTensors(args, (tensor) => symbolFor(trace, tensor));
+      const known = new Map<Cell, Tensor>();
+      const symbols = mapTensors(args, (tensor) => symbolFor(trace, tensor, known));
       const result = fn(...symbols);
       if (result instanceof Promise) refuseAsync(result, name);
       const tensors = tensorsOf(result);
       return { result, returned: tensors.map((tensor) => tensor.node) };
     });
     const place = deviceOf(trace, args, device);
-    const recorded = new Replay(trace, place, tensorsOf(args).length, returned);
+    const given = tensorsOf(args).map(({ cell }) => cell);
+    const recorded = new Replay(trace, place, given, returned);
     return { specs, replay: recorded, result, hasOneTensor: result instanceof Tensor };
   } catch (error) {
     trace.releaseConstants();
@@ -152,10 +151,17 @@ function specialise<A extends readonly unknown[], R>(
   }
 }
 
-function symbolFor(trace: Trace, tensor: Tensor): Tensor {
+function symbolFor(trace: Trace, tensor: Tensor, known: Map<Cell, Tensor>): Tensor {
+  const before = known.get(tensor.cell);
+  if (before !== undefined) {
+    trace.repeatedArgument(tensor.cell);
+    return before;
+  }
   const cell = trace.argument(tensor.cell);
   cell.requiresGrad = tensor.requiresGrad;
-  return new Tensor(cell);
+  const symbol = new Tensor(cell);
+  known.set(tensor.cell, symbol);
+  return symbol;
 }
 
 function refuseAsync(result: Promise<unknown>, name: string): never {

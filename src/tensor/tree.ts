@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import type { Cell } from "../engine/cell.ts";
 import type { DeviceName } from "../engine/devices.ts";
 import type { DType } from "../ir/dtype.ts";
 import type { Shape } from "../ir/shape.ts";
@@ -83,12 +84,12 @@ export function specOf(value: unknown, path: string): TreeSpec {
   );
 }
 
-/** Whether a value fits a description; its tensors are appended to `found` in order. */
-export function matchesSpec(spec: TreeSpec, value: unknown, found: Tensor[]): boolean {
+/** Whether a value fits a description; its tensors' cells are appended to `found` in order. */
+export function matchesSpec(spec: TreeSpec, value: unknown, found: Cell[]): boolean {
   switch (spec.kind) {
     case "tensor":
       if (!(value instanceof Tensor)) return false;
-      found.push(value);
+      found.push(value.cell);
       return (
         value.cell.dtype === spec.dtype &&
         value.cell.device === spec.device &&
@@ -113,7 +114,7 @@ export function matchesSpec(spec: TreeSpec, value: unknown, found: Tensor[]): bo
 function matchesObject(
   spec: Extract<TreeSpec, { kind: "object" }>,
   value: PlainObject,
-  found: Tensor[],
+  found: Cell[],
 ): boolean {
   const keys = Object.keys(value);
   return (

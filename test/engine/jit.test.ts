@@ -165,7 +165,7 @@ describe("jit", () => {
       a.assign(a.add(1));
       return b.add(w);
     });
-    expect(await f(w, w).tolist()).toEqual([2]);
+    expect(await f(w, w).tolist()).toEqual([4]);
     expect(await w.tolist()).toEqual([2]);
     const other = tensor([10]);
     expect(await f(other, w).tolist()).toEqual([4]);
