@@ -97,6 +97,12 @@ const cases: Case[] = [
   }),
   makeCase("depthwise", [2, 6, 1, 1], [1, 8, 10], [1, 3, 3], { pad: [0, 1, 1] }),
   makeCase("depthwise x2", [1, 4, 1, 2], [1, 7, 7], [1, 5, 5], { pad: [0, 2, 2] }),
+  makeCase("depthwise stride", [2, 3, 1, 2], [1, 9, 11], [1, 3, 3], {
+    stride: [1, 2, 2],
+    pad: [0, 1, 0],
+    dilation: [1, 1, 2],
+  }),
+  makeCase("depthwise long", [1, 4, 1, 1], [2, 2, 90], [2, 1, 6], { pad: [1, 0, 2] }),
   makeCase("spread", [1, 1, 3, 5], [1, 5, 6], [1, 3, 3], {
     spread: [1, 2, 3],
     pad: [0, 2, 1],

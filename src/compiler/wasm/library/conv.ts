@@ -3,6 +3,12 @@ import type { FunctionBuilder, FunctionRef } from "../assembler-function.ts";
 import { pushMin, whileBelow } from "./control.ts";
 import { convField, convLayout } from "./conv-desc.ts";
 import {
+  pushIsDepthwise,
+  pushIsDepthwiseGradient,
+  renderDepthwise,
+  renderDepthwiseGradient,
+} from "./conv-depthwise.ts";
+import {
   loadConvFields,
   renderCopyFloats,
   renderOpenWindow,
@@ -18,6 +24,7 @@ import {
   type BlockedSource,
   type GemmParts,
 } from "./gemm-blocked.ts";
+import type { BlockSizes } from "./gemm-blocks.ts";
 import { PANEL } from "./gemm-kernels.ts";
 import { renderWorkSplit } from "./work-split.ts";
 
@@ -29,6 +36,13 @@ export interface ConvFunctions {
   readonly weightGradient: FunctionRef;
 }
 
+/** Functions of the GEMM part that convolution uses too. */
+export interface SharedFunctions {
+  readonly blocked: FunctionRef;
+  readonly dot: readonly FunctionRef[];
+  readonly fma: boolean;
+}
+
 /**
  * Adds `conv_thread` and `conv_weight_gradient_thread`: implicit GEMM, where the patch matrix
  * exists only as the packed block of B that is being multiplied.
@@ -36,7 +50,7 @@ export interface ConvFunctions {
 export function renderConv(
   module: ModuleBuilder,
   parts: GemmParts,
-  gemmBlocked: FunctionRef,
+  shared: SharedFunctions,
 ): ConvFunctions {
   const copy = renderCopyFloats(module);
   const zero = renderZeroFloats(module);
@@ -63,10 +77,16 @@ export function renderConv(
   const gradient = renderBlocked(module, "conv_gradient_blocked", parts, finish, gradientSource);
   const mirror = renderTransposeWeights(module, copy);
   const products = layout.weights;
-  const scatter = renderConvScatter(module, { blocked: gemmBlocked, finish, zero, products });
+  const scatter = renderConvScatter(module, { blocked: shared.blocked, finish, zero, products });
+  const direct = { ...shared, openWindow, finish, zero, layout, blocks: parts.blocks };
+  const depthwise = renderDepthwise(module, direct);
+  const depthwiseGradient = renderDepthwiseGradient(module, direct);
+  const { blocks } = parts;
+  const forwardParts = { blocked: forward, scatter, mirror, depthwise, blocks };
+  const gradientParts = { blocked: gradient, depthwiseGradient, blocks };
   return {
-    forward: renderForward(module, { blocked: forward, scatter, mirror }, layout.weights),
-    weightGradient: renderWeightGradient(module, gradient, parts.tiles.rows),
+    forward: renderForward(module, forwardParts, layout.weights),
+    weightGradient: renderWeightGradient(module, gradientParts, parts.tiles.rows),
   };
 }
 
@@ -152,13 +172,27 @@ function pushImageGroup(
   f.emit("i32.mul", "i32.add");
 }
 
+interface ForwardParts {
+  readonly blocked: FunctionRef;
+  readonly scatter: FunctionRef;
+  readonly mirror: FunctionRef;
+  readonly depthwise: FunctionRef;
+  readonly blocks: BlockSizes;
+}
+
+interface GradientParts {
+  readonly blocked: FunctionRef;
+  readonly depthwiseGradient: FunctionRef;
+  readonly blocks: BlockSizes;
+}
+
 /**
  * `conv_thread(desc, x, w, out, workspace, thread, threads)`: this thread's share of a
  * convolution: whole planes of images and groups, or panels of their pixels.
  */
 function renderForward(
   module: ModuleBuilder,
-  parts: Readonly<Record<"blocked" | "scatter" | "mirror", FunctionRef>>,
+  parts: ForwardParts,
   weightsOffset: number,
 ): FunctionRef {
   return module.function("conv_thread", threadParams, [], (f) => {
@@ -167,6 +201,11 @@ function renderForward(
     f.if(() => {
       for (const param of threadParams.keys()) f.get(param);
       f.call(parts.scatter).emit("return");
+    });
+    pushIsDepthwise(f, desc, parts.blocks);
+    f.if(() => {
+      for (const param of threadParams.keys()) f.get(param);
+      f.call(parts.depthwise).emit("return");
     });
     const d = loadSizes(f, desc);
     const [batches, items, group, image, plane, ready, a, q0, q1, weights] = f.locals("i32", 10);
@@ -221,11 +260,16 @@ function renderForward(
  */
 function renderWeightGradient(
   module: ModuleBuilder,
-  blocked: FunctionRef,
+  parts: GradientParts,
   tileRows: number,
 ): FunctionRef {
   return module.function("conv_weight_gradient_thread", threadParams, [], (f) => {
     const [desc, x, gradient, dw, workspace, thread, threads] = threadParams.keys();
+    pushIsDepthwiseGradient(f, desc, parts.blocks);
+    f.if(() => {
+      for (const param of threadParams.keys()) f.get(param);
+      f.call(parts.depthwiseGradient).emit("return");
+    });
     const d = loadSizes(f, desc);
     const [items, unit, byRows, planes, s, image, plane, depth] = f.locals("i32", 8);
     const [m0, m1, n0, n1, zero] = f.locals("i32", 5);
@@ -275,7 +319,7 @@ function renderWeightGradient(
         f.get(d.outChannel).i32(4).get(plane).get(n0);
         f.get(d.taps).i32(2).emit("i32.shl").get(d.accumulate).get(s).emit("i32.or");
         f.i32(FINISH.plain).i32(FINISH.quiet);
-        f.get(s).i32(1).emit("i32.add").get(planes).emit("i32.eq", "select").call(blocked);
+        f.get(s).i32(1).emit("i32.add").get(planes).emit("i32.eq", "select").call(parts.blocked);
       });
     });
   });

@@ -36,10 +36,11 @@ export function renderLibrary(options: LibraryOptions): Uint8Array {
   const tiles = renderTiles(module, fma);
   const packers = renderPackers(module, tiles.rows);
   const parts = { tiles, packers, edge: renderEdge(module, tiles), blocks };
-  const { gemm, blocked } = renderGemm(module, parts, renderDotTiles(module, fma));
+  const dot = renderDotTiles(module, fma);
+  const { gemm, blocked } = renderGemm(module, parts, dot);
   module.export(gemm);
   module.export(renderGemmThread(module, gemm, tiles.rows));
-  const conv = renderConv(module, parts, blocked);
+  const conv = renderConv(module, parts, { blocked, dot, fma });
   module.export(conv.forward);
   module.export(conv.weightGradient);
   return module.build();
