@@ -1,0 +1,343 @@
+import { zeros } from "../tensor/factories.ts";
+import type {
+  EluOptions,
+  GeluOptions,
+  ShrinkOptions,
+  SoftplusOptions,
+} from "../tensor/ops/activation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import * as functional from "./functional/activation.ts";
+import { constant } from "./init.ts";
+import type { ModuleOptions } from "./linear.ts";
+import { Module, formatOptions } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+/** max(x, 0). */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.relu(x);
+  }
+}
+
+/** min(max(x, 0), 6). */
+export class ReLU6 extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.relu6(x);
+  }
+}
+
+/** 1 / (1 + e⁻ˣ). */
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.sigmoid(x);
+  }
+}
+
+/** ln sigmoid(x). */
+export class LogSigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.logSigmoid(x);
+  }
+}
+
+/** Hyperbolic tangent. */
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.tanh(x);
+  }
+}
+
+/** x · sigmoid(x), also called swish. */
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.silu(x);
+  }
+}
+
+/** x · tanh(softplus(x)). */
+export class Mish extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.mish(x);
+  }
+}
+
+/** Scaled elu with the constants of self-normalising networks. */
+export class SELU extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.selu(x);
+  }
+}
+
+/** x · hardsigmoid(x). */
+export class Hardswish extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.hardswish(x);
+  }
+}
+
+/** min(max(x + 3, 0), 6) / 6. */
+export class Hardsigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.hardsigmoid(x);
+  }
+}
+
+/** x / (1 + |x|). */
+export class Softsign extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.softsign(x);
+  }
+}
+
+/** x - tanh(x). */
+export class Tanhshrink extends Module {
+  forward(x: Tensor): Tensor {
+    return functional.tanhshrink(x);
+  }
+}
+
+/** Gaussian error linear unit: x · Φ(x), exact or by its tanh approximation. */
+export class GELU extends Module {
+  protected readonly options: Required<GeluOptions>;
+
+  constructor({ approximate = "none" }: GeluOptions = {}) {
+    super();
+    this.options = { approximate };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.gelu(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** ln(1 + e^(β·x)) / β. */
+export class Softplus extends Module {
+  protected readonly options: Required<SoftplusOptions>;
+
+  constructor({ beta = 1, threshold = 20 }: SoftplusOptions = {}) {
+    super();
+    this.options = { beta, threshold };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.softplus(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** x above 0, α·(eˣ - 1) below. */
+export class ELU extends Module {
+  protected readonly options: Required<EluOptions>;
+
+  constructor({ alpha = 1 }: EluOptions = {}) {
+    super();
+    this.options = { alpha };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.elu(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** x above 0, α·(e^(x/α) - 1) below. */
+export class CELU extends Module {
+  protected readonly options: Required<EluOptions>;
+
+  constructor({ alpha = 1 }: EluOptions = {}) {
+    super();
+    this.options = { alpha };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.celu(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** x above 0, negativeSlope · x below. */
+export class LeakyReLU extends Module {
+  protected readonly options: Required<{ readonly negativeSlope?: number }>;
+
+  constructor({ negativeSlope = 0.01 }: { readonly negativeSlope?: number } = {}) {
+    super();
+    this.options = { negativeSlope };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.leakyRelu(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** x limited to [minVal, maxVal]. */
+export class Hardtanh extends Module {
+  protected readonly options: Required<{ readonly minVal?: number; readonly maxVal?: number }>;
+
+  constructor({
+    minVal = -1,
+    maxVal = 1,
+  }: { readonly minVal?: number; readonly maxVal?: number } = {}) {
+    super();
+    this.options = { minVal, maxVal };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.hardtanh(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** x moved towards 0 by λ, 0 in [-λ, λ]. */
+export class Softshrink extends Module {
+  protected readonly options: Required<ShrinkOptions>;
+
+  constructor({ lambd = 0.5 }: ShrinkOptions = {}) {
+    super();
+    this.options = { lambd };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.softshrink(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** x with [-λ, λ] set to 0. */
+export class Hardshrink extends Module {
+  protected readonly options: Required<ShrinkOptions>;
+
+  constructor({ lambd = 0.5 }: ShrinkOptions = {}) {
+    super();
+    this.options = { lambd };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.hardshrink(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** a · sigmoid(b) for the halves a and b of x along `dim`. */
+export class GLU extends Module {
+  protected readonly options: Required<{ readonly dim?: number }>;
+
+  constructor({ dim = -1 }: { readonly dim?: number } = {}) {
+    super();
+    this.options = { dim };
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.glu(x, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions(this.options);
+  }
+}
+
+/** eˣ / Σ eˣ along a dim. */
+export class Softmax extends Module {
+  readonly dim: number;
+
+  constructor(dim: number) {
+    super();
+    this.dim = dim;
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.softmax(x, this.dim);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions({ dim: this.dim });
+  }
+}
+
+/** e⁻ˣ / Σ e⁻ˣ along a dim. */
+export class Softmin extends Module {
+  readonly dim: number;
+
+  constructor(dim: number) {
+    super();
+    this.dim = dim;
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.softmin(x, this.dim);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions({ dim: this.dim });
+  }
+}
+
+/** ln softmax(x) along a dim. */
+export class LogSoftmax extends Module {
+  readonly dim: number;
+
+  constructor(dim: number) {
+    super();
+    this.dim = dim;
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.logSoftmax(x, this.dim);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions({ dim: this.dim });
+  }
+}
+
+/** Options of {@link PReLU}. */
+export interface PReLUOptions extends ModuleOptions {
+  /** Slopes: one, or one per channel. @defaultValue 1 */
+  readonly numParameters?: number;
+  /** First value of the slopes. @defaultValue 0.25 */
+  readonly init?: number;
+}
+
+/** leakyRelu with learned slopes. */
+export class PReLU extends Module {
+  weight: Parameter;
+
+  constructor({ numParameters = 1, init = 0.25, ...place }: PReLUOptions = {}) {
+    super();
+    this.weight = new Parameter(zeros([numParameters], place));
+    constant(this.weight, init);
+  }
+
+  forward(x: Tensor): Tensor {
+    return functional.prelu(x, this.weight);
+  }
+
+  protected override extraRepr(): string {
+    return formatOptions({ numParameters: this.weight.numel });
+  }
+}

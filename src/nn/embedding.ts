@@ -1,0 +1,60 @@
+import { ConfigError } from "../base/errors.ts";
+import { arange, zeros } from "../tensor/factories.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { embedding } from "./functional/linear.ts";
+import { normal } from "./init.ts";
+import type { ModuleOptions } from "./linear.ts";
+import { Module, formatOptions } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+/** Options of {@link Embedding}. */
+export interface EmbeddingModuleOptions extends ModuleOptions {
+  /** Row that starts as zeros and gets no gradient; negative ones count from the end. */
+  readonly paddingIdx?: number | null;
+}
+
+/** A table of vectors: index [...] -> [..., embeddingDim]. */
+export class Embedding extends Module {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly paddingIdx: number | null;
+  weight: Parameter;
+
+  /** @throws {ConfigError} if paddingIdx is no row. */
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    { paddingIdx = null, ...place }: EmbeddingModuleOptions = {},
+  ) {
+    super();
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    const row = paddingIdx === null || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings;
+    if (row !== null && !(row >= 0 && row < numEmbeddings)) {
+      throw new ConfigError(
+        `Embedding: paddingIdx must be a row of the ${numEmbeddings}, got ${paddingIdx}`,
+      );
+    }
+    this.paddingIdx = row;
+    this.weight = new Parameter(zeros([numEmbeddings, embeddingDim], place));
+    this.resetParameters();
+  }
+
+  /** Draws new vectors from the standard normal distribution. */
+  resetParameters(): void {
+    normal(this.weight);
+    if (this.paddingIdx === null) return;
+    const rows = arange(this.numEmbeddings, { device: this.weight.device }).unsqueeze(1);
+    this.weight.assign(this.weight.maskedFill(rows.eq(this.paddingIdx), 0));
+  }
+
+  forward(index: Tensor): Tensor {
+    return embedding(index, this.weight, { paddingIdx: this.paddingIdx });
+  }
+
+  protected override extraRepr(): string {
+    const { numEmbeddings, embeddingDim, paddingIdx } = this;
+    const padding = formatOptions({ paddingIdx: paddingIdx ?? undefined });
+    return [`${numEmbeddings}, ${embeddingDim}`, padding].filter(Boolean).join(", ");
+  }
+}
