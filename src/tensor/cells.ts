@@ -6,10 +6,11 @@ import { afterAssign, beforeAssign } from "../engine/realize.ts";
 import { storageFrom } from "../engine/storage.ts";
 import { currentTrace } from "../engine/trace.ts";
 import { Value } from "../engine/value.ts";
+import { checkpoint } from "../ir/build.ts";
 import type { DType, HostArray } from "../ir/dtype.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
-import { makeNode } from "../ir/node.ts";
+import { makeNode, nodeCounter } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { formatShape, sameShape } from "../ir/shape.ts";
 
@@ -77,9 +78,18 @@ function withoutHistory(value: Value): Value {
   return plain;
 }
 
+/**
+ * The node under an identity of its own. Equal computations are one node, and a gradient with
+ * respect to a node sees every use of it; variables that start equal (two zero biases) must not be
+ * taken for one another. The mark costs nothing: the engine drops it, as all checkpoint marks.
+ */
+export function distinct(node: Node): Node {
+  return checkpoint(node, nodeCounter());
+}
+
 /** The node as a constant for differentiation: a cast of bits to themselves has no gradient. */
-export function stopGradient(node: Node): Node {
-  return makeNode("bitcast", [node], { dtype: node.dtype });
+function stopGradient(node: Node): Node {
+  return distinct(makeNode("bitcast", [node], { dtype: node.dtype }));
 }
 
 /** Gives the target's variable a new value; see `Tensor.assign`. */

@@ -5,7 +5,7 @@ import type { DType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { formatShape } from "../ir/shape.ts";
-import { storedCell } from "./cells.ts";
+import { distinct, storedCell } from "./cells.ts";
 import type { HostData, NestedData } from "./host.ts";
 import { encode, flattenNested } from "./host.ts";
 import type { TensorOptions } from "./tensor.ts";
@@ -28,7 +28,7 @@ export function tensor(data: NestedData | HostData, options: TensorOptions = {})
 }
 
 function lazy(node: Node, options: TensorOptions): Tensor {
-  const result = derive([], node, resolveDevice(options.device));
+  const result = derive([], distinct(node), resolveDevice(options.device));
   result.requiresGrad = options.requiresGrad ?? false;
   return result;
 }

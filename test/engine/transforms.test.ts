@@ -33,6 +33,22 @@ describe("grad", () => {
     expect(() => grad(x.sum(), [tensor([1], { dtype: "i32" })])).toThrow(/must be floats/);
   });
 
+  it("tells variables apart that start equal", async () => {
+    const both = (): Tensor[] => {
+      const [a, b] = [zeros([2]), zeros([2])];
+      return grad(a.add(b.mul(3)).sum(), [a, b]);
+    };
+    for (const gradients of [both(), jit(both)()]) {
+      expect(await Promise.all(gradients.map((g) => g.tolist()))).toEqual([
+        [1, 1],
+        [3, 3],
+      ]);
+    }
+    const x = tensor([1]).add(1);
+    const [p, q] = [x.detach(), x.detach()];
+    expect(await grad(p.mul(q.square()).sum(), [p])[0].tolist()).toEqual([4]);
+  });
+
   it("stops at detach", async () => {
     const x = tensor([3], { requiresGrad: true });
     const y = x.mul(2);
