@@ -127,10 +127,12 @@ export function convInputGradient(desc: ConvDesc): ConvDesc {
 
 const volume = ([d, h, w]: Triple): number => d * h * w;
 
-/** Floating-point operations of a convolution or of its weight gradient, zeros included. */
+/** Floating-point operations of a convolution or of its weight gradient; padding counts. */
 export function convFlops(desc: ConvDesc): number {
   const perPixel = 2 * desc.groups * desc.channels * desc.outputs * volume(desc.kernel);
-  return perPixel * desc.batch * volume(desc.output);
+  // A transposed convolution does the work of the convolution it is the gradient of.
+  const pixels = desc.transposed === true ? desc.input : desc.output;
+  return perPixel * desc.batch * volume(pixels);
 }
 
 /** Pixels whose products a scattering convolution computes at a time; at least one row. */

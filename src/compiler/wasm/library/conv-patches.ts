@@ -3,6 +3,7 @@ import type { FunctionBuilder, FunctionRef } from "../assembler-function.ts";
 import { countDown, increase, pushAt, pushMin, whileBelow } from "./control.ts";
 import { convField, type ConvField, type ConvLayout } from "./conv-desc.ts";
 import { PANEL } from "./gemm-kernels.ts";
+import { transpose4 } from "./gemm-pack.ts";
 
 /** Loads descriptor fields into fresh locals. */
 export function loadConvFields<F extends ConvField>(
@@ -156,26 +157,85 @@ export function renderPadInput(
   });
 }
 
+/** Locals of the gathering loops. */
+interface GatherFrame {
+  /** Address of the current lane of each column of the panel, without the step. */
+  readonly at: readonly number[];
+  readonly step: number;
+  readonly count: number;
+  readonly out: number;
+  readonly offset: number;
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+}
+
+/** One k of eight scattered lanes. */
+function gatherStep(f: FunctionBuilder, { at, step, count, out, offset, from }: GatherFrame): void {
+  f.get(step).load("i32.load").set(offset);
+  for (const half of [0, 1]) {
+    const v = from[half];
+    for (let i = 0; i < 4; i++) {
+      f.get(at[4 * half + i])
+        .get(offset)
+        .emit("i32.add");
+      if (i === 0) f.load("v128.load32_zero");
+      else f.get(v).memoryLane("v128.load32_lane", i);
+      f.set(v);
+    }
+    f.get(out)
+      .get(v)
+      .store("v128.store", 16 * half, 2);
+  }
+  increase(f, step, { value: 4 });
+  increase(f, out, { value: 4 * PANEL });
+  increase(f, count, { value: -1 });
+}
+
+/** Four k, adjacent in memory, of eight scattered lanes: two transposed squares. */
+function gatherRun(f: FunctionBuilder, frame: GatherFrame): void {
+  const { at, step, count, out, offset, from, to } = frame;
+  f.get(step).load("i32.load").set(offset);
+  for (const half of [0, 1]) {
+    from.forEach((v, i) => {
+      f.get(at[4 * half + i])
+        .get(offset)
+        .emit("i32.add")
+        .load("v128.load", 0, 2)
+        .set(v);
+    });
+    transpose4(f, from, to);
+    to.forEach((v, k) => {
+      f.get(out)
+        .get(v)
+        .store("v128.store", 4 * PANEL * k + 16 * half, 2);
+    });
+  }
+  increase(f, step, { value: 16 });
+  increase(f, out, { value: 16 * PANEL });
+  increase(f, count, { value: -4 });
+}
+
 /**
- * Adds `gather(base, lanes, laneCount, steps, depth, out)`: panels of 8 lanes, k-major; element
- * (k, lane) is the float at base + steps[k] + lanes[lane]. The last panel repeats its last lane.
+ * Adds `gather(base, lanes, laneCount, steps, depth, out, ascending)`: panels of 8 lanes,
+ * k-major; element (k, lane) is the float at base + steps[k] + lanes[lane]. The last panel
+ * repeats its last lane. `ascending` promises that the steps ascend.
  */
 function renderGather(module: ModuleBuilder): FunctionRef {
-  const params = Array.from({ length: 6 }, () => "i32" as const);
+  const params = Array.from({ length: 7 }, () => "i32" as const);
   return module.function("gather", params, [], (f) => {
-    const [base, lanes, laneCount, steps, depth, out] = params.keys();
+    const [base, lanes, laneCount, steps, depth, out, ascending] = params.keys();
     const at = f.locals("i32", PANEL);
     const [step, count, lane, last, offset] = f.locals("i32", 5);
-    const vectors = f.locals("v128", PANEL / 4);
-    f.get(laneCount).i32(1).emit("i32.sub").set(last).i32(0).set(lane);
-    const everyStep = (body: () => void): void => {
-      f.get(steps).set(step).get(depth).set(count);
-      countDown(f, count, () => {
-        body();
-        increase(f, step, { value: 4 });
-        increase(f, out, { value: 4 * PANEL });
-      });
+    const frame = {
+      at,
+      step,
+      count,
+      out,
+      offset,
+      from: f.locals("v128", 4),
+      to: f.locals("v128", 4),
     };
+    f.get(laneCount).i32(1).emit("i32.sub").set(last).i32(0).set(lane);
     whileBelow(f, lane, laneCount, { value: PANEL }, () => {
       at.forEach((pointer, i) => {
         f.get(lane).i32(i).emit("i32.add").set(offset);
@@ -183,34 +243,36 @@ function renderGather(module: ModuleBuilder): FunctionRef {
         f.i32(2).emit("i32.shl").get(lanes).emit("i32.add").load("i32.load");
         f.get(base).emit("i32.add").set(pointer);
       });
-      // Offsets ascend, so a span of 28 bytes means eight adjacent floats.
+      f.get(steps).set(step).get(depth).set(count);
+      // Lanes ascend, so a span of 28 bytes means eight adjacent floats.
       f.get(at[7]).get(at[0]).emit("i32.sub").i32(28).emit("i32.eq");
       f.if(
         () =>
-          everyStep(() => {
+          countDown(f, count, () => {
             f.get(at[0]).get(step).load("i32.load").emit("i32.add").set(offset);
-            vectors.forEach((_, v) => {
+            for (const half of [0, 1]) {
               f.get(out)
                 .get(offset)
-                .load("v128.load", 16 * v, 2);
-              f.store("v128.store", 16 * v, 2);
-            });
+                .load("v128.load", 16 * half, 2);
+              f.store("v128.store", 16 * half, 2);
+            }
+            increase(f, step, { value: 4 });
+            increase(f, out, { value: 4 * PANEL });
           }),
         () =>
-          everyStep(() => {
-            f.get(step).load("i32.load").set(offset);
-            vectors.forEach((v, half) => {
-              for (let i = 0; i < 4; i++) {
-                f.get(at[4 * half + i])
-                  .get(offset)
-                  .emit("i32.add");
-                if (i === 0) f.load("v128.load32_zero");
-                else f.get(v).memoryLane("v128.load32_lane", i);
-                f.set(v);
-              }
-              f.get(out)
-                .get(v)
-                .store("v128.store", 16 * half, 2);
+          f.block((done) => {
+            f.loop((again) => {
+              f.get(count).i32(0).emit("i32.le_s").brIf(done);
+              f.get(ascending).get(count).i32(4).emit("i32.ge_s", "i32.and");
+              // The table has room behind its end for this look ahead.
+              f.get(step).load("i32.load", 12).get(step).load("i32.load").emit("i32.sub");
+              f.i32(12)
+                .emit("i32.eq", "i32.and")
+                .if(
+                  () => gatherRun(f, frame),
+                  () => gatherStep(f, frame),
+                );
+              f.br(again);
             });
           }),
       );
@@ -316,7 +378,7 @@ export function renderPatches(
     f.call(openWindow).set(base);
     const call = (lanes: number, laneCount: number, steps: number, depth: number): void => {
       f.get(base).get(workspace).i32(lanes).emit("i32.add").get(laneCount);
-      f.get(workspace).i32(steps).emit("i32.add").get(depth).get(out).call(gather);
+      f.get(workspace).i32(steps).emit("i32.add").get(depth).get(out).get(byTap).call(gather);
     };
     f.get(byTap).if(
       () => call(layout.taps, taps, layout.pixels, pixels),

@@ -32,7 +32,11 @@ export function renderPackers(module: ModuleBuilder, rows: number): Packers {
  * Transposes 4 rows of 4: locals in[i] (row i) become out[k] (the rows at k).
  * `out` may not overlap `in`.
  */
-function transpose4(f: FunctionBuilder, from: readonly number[], to: readonly number[]): void {
+export function transpose4(
+  f: FunctionBuilder,
+  from: readonly number[],
+  to: readonly number[],
+): void {
   const [r0, r1, r2, r3] = from;
   const [k0, k1, k2, k3] = to;
   f.get(r0).get(r1).shuffle32(0, 4, 1, 5).set(k0);
