@@ -1,4 +1,5 @@
 import { invariant } from "../base/errors.ts";
+import { sameNumbers } from "../base/integers.ts";
 import { contiguousStrides } from "../ir/shape.ts";
 import type { Shape } from "../ir/shape.ts";
 import type { Expression } from "./kernel.ts";
@@ -168,6 +169,7 @@ export function reshapeCoordinates(
   from: Shape,
   to: Shape,
 ): Form[] | null {
+  if (sameNumbers(from, to)) return coordinates.map(normalizeForm);
   const result = new Array<Form>(to.length).fill(zeroForm);
   for (const [sources, targets] of matchBlocks(from, to)) {
     const live = targets.filter((dim) => to[dim] !== 1);

@@ -1,5 +1,6 @@
 import type { DType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
+import { numel } from "../ir/shape.ts";
 import type { Axis, Form } from "./affine.ts";
 import { axisForm, combineForms, flatForm, makeAxis } from "./affine.ts";
 import { expressionOperands, walkExpressions } from "./kernel.ts";
@@ -190,7 +191,7 @@ const axesOf = (coordinates: readonly Form[]): Axis[] =>
   coordinates.flatMap((form) => form.terms.map((term) => term.axis));
 
 /** One kernel per part, each storing into its range of the result. */
-export function buildConcatKernels(node: Node, dim: number, isValue: IsValue): Kernel[] {
+function buildConcatKernels(node: Node, dim: number, isValue: IsValue): Kernel[] {
   let start = 0;
   const kernels: Kernel[] = [];
   for (const part of node.src) {
@@ -229,7 +230,7 @@ function sequentialKernel(
 }
 
 /** Running reduction along a dim. */
-export function buildScanKernel(
+function buildScanKernel(
   node: Node,
   dim: number,
   op: "sum" | "prod" | "max" | "min",
@@ -250,7 +251,7 @@ export function buildScanKernel(
 }
 
 /** Copies the base, then applies the updates in index order. */
-export function buildScatterKernels(
+function buildScatterKernels(
   node: Node,
   dim: number,
   mode: "add" | "set",
@@ -273,6 +274,21 @@ export function buildScatterKernels(
     accumulate: mode === "add",
   };
   return [fill, sequentialKernel("scatter", coordinates, dim, statement)];
+}
+
+/** Kernels of a concat, scan or scatter; none for other ops. @throws {NeedsBuffer} */
+export function buildSpecialKernels(node: Node, isValue: IsValue): Kernel[] {
+  if (numel(node.shape) === 0) return [];
+  switch (node.op) {
+    case "concat":
+      return buildConcatKernels(node, node.attrs.dim, isValue);
+    case "scan":
+      return [buildScanKernel(node, node.attrs.dim, node.attrs.kind, isValue)];
+    case "scatter":
+      return buildScatterKernels(node, node.attrs.dim, node.attrs.mode, isValue);
+    default:
+      return [];
+  }
 }
 
 /** dtypes a kernel touches: it runs on scalars if one of them is f64. */

@@ -1,5 +1,7 @@
 import type { Graph } from "../ir/graph.ts";
-import { verifyGraph } from "../ir/graph.ts";
+import { assign } from "../ir/build.ts";
+import { rewrite, verifyGraph } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
 import { fuse } from "./fuse.ts";
 import { legalize } from "./legalize.ts";
 import { schedule } from "./schedule.ts";
@@ -16,13 +18,23 @@ export interface CompileOptions {
   readonly verify?: boolean;
 }
 
+/** Uses of an assignment as an operand mean the assigned value; only outputs assign. */
+function assignLast(graph: Graph): Graph {
+  const strip = (nodes: readonly Node[]): Node[] =>
+    rewrite(nodes, (node) => (node.op === "assign" ? node.src[1] : node));
+  const outputs = graph.outputs.map((node) =>
+    node.op === "assign" ? assign(node.src[0], strip([node.src[1]])[0]) : strip([node])[0],
+  );
+  return { inputs: graph.inputs, outputs };
+}
+
 /** Everything before rendering: the same for every device. */
 export function planProgram(graph: Graph, options: CompileOptions = {}): Schedule {
   const check = (result: Graph, pass: string): Graph => {
     if (options.verify === true) verifyGraph(result, pass);
     return result;
   };
-  const simple = check(simplify(check(graph, "tracing")), "simplify");
+  const simple = check(simplify(assignLast(check(graph, "tracing"))), "simplify");
   const legal = check(simplify(check(legalize(simple), "legalize")), "simplify again");
   return schedule(legal, fuse(legal, { fuse: options.fuse ?? true }));
 }

@@ -4,6 +4,8 @@ import type { Node } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
+import { buildSpecialKernels } from "./build-kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { NeedsBuffer } from "./lower.ts";
 import { LoopGroup, reduceOps } from "./loop-group.ts";
 import { chooseValues } from "./materialize.ts";
@@ -19,6 +21,8 @@ export interface Group {
   readonly reads: Set<Node>;
   /** The loop nest: of the group itself, or of a contraction's epilogue. */
   loops: LoopGroup | null;
+  /** Kernels of a special group, in order; empty for those that are not loops (sort, custom). */
+  readonly kernels: readonly Kernel[];
 }
 
 /** A graph cut into groups. */
@@ -56,8 +60,11 @@ class Grouping {
   }
 
   add(node: Node): void {
-    if (contractions.has(node.op)) return this.open(node, "contraction", null, operandValues(node, this.isValue));
-    if (specials.has(node.op)) return this.open(node, "special", null, operandValues(node, this.isValue));
+    if (contractions.has(node.op) || specials.has(node.op)) {
+      const needed = new Set([...operandValues(node, this.isValue), ...barrierValues(node, this.isValue)]);
+      const kind = contractions.has(node.op) ? "contraction" : "special";
+      return this.open(node, kind, null, needed, buildSpecialKernels(node, this.isValue));
+    }
     const solo = LoopGroup.of(node, this.isValue);
     const needed = new Set([...solo.reads, ...barrierValues(node, this.isValue)]);
     if (this.fuse) {
@@ -73,8 +80,14 @@ class Grouping {
 
   private readonly isValue = (node: Node): boolean => node.op === "input" || this.values.has(node);
 
-  private open(node: Node, kind: Group["kind"], loops: LoopGroup | null, needed: Set<Node>): void {
-    const group: Group = { kind, produces: [], after: new Set(), reads: new Set(), loops };
+  private open(
+    node: Node,
+    kind: Group["kind"],
+    loops: LoopGroup | null,
+    needed: Set<Node>,
+    kernels: readonly Kernel[] = [],
+  ): void {
+    const group: Group = { kind, produces: [], after: new Set(), reads: new Set(), loops, kernels };
     this.groups.push(group);
     this.record(group, node, needed);
   }

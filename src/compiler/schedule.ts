@@ -4,12 +4,7 @@ import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import { numel } from "../ir/shape.ts";
 import { formKey } from "./affine.ts";
-import {
-  buildConcatKernels,
-  buildLoopKernel,
-  buildScanKernel,
-  buildScatterKernels,
-} from "./build-kernel.ts";
+import { buildLoopKernel } from "./build-kernel.ts";
 import { orderGroups, runsAfter } from "./fuse.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import type { Kernel } from "./kernel.ts";
@@ -173,7 +168,7 @@ class Scheduler {
       return [{ kind: "kernel", kernel, reads, writes: [...stored] }];
     }
     if (group.kind === "contraction") return [this.contraction(group, node)];
-    return this.special(node, reads);
+    return this.special(group, node, reads);
   }
 
   private contraction(group: Group, node: Node): Step {
@@ -199,29 +194,17 @@ class Scheduler {
     }
   }
 
-  private special(node: Node, reads: Node[]): Step[] {
-    const asKernels = (kernels: readonly Kernel[]): Step[] =>
-      kernels.map((kernel, i) => ({
-        kind: "kernel",
-        kernel,
-        reads: i === 0 ? reads : [...reads, node],
-        writes: [node],
-      }));
+  private special(group: Group, node: Node, reads: Node[]): Step[] {
     if (numel(node.shape) === 0) return [];
-    switch (node.op) {
-      case "concat":
-        return asKernels(buildConcatKernels(node, node.attrs.dim, this.isValue));
-      case "scan":
-        return asKernels([buildScanKernel(node, node.attrs.dim, node.attrs.kind, this.isValue)]);
-      case "scatter":
-        return asKernels(buildScatterKernels(node, node.attrs.dim, node.attrs.mode, this.isValue));
-      case "argsort":
-        return [{ kind: "sort", node, reads, writes: [node] }];
-      case "custom":
-        return [{ kind: "custom", node, reads, writes: [node] }];
-      default:
-        throw new CompileError(`schedule: no kernel for ${node.op}`);
-    }
+    const writes = [node];
+    if (node.op === "argsort") return [{ kind: "sort", node, reads, writes }];
+    if (node.op === "custom") return [{ kind: "custom", node, reads, writes }];
+    return group.kernels.map((kernel, i) => ({
+      kind: "kernel",
+      kernel,
+      reads: i === 0 || node.op === "concat" ? reads : [...reads, node],
+      writes,
+    }));
   }
 
   private placeTemporaries(steps: readonly Step[]): { saved: Map<Node, Location>; bytes: number } {

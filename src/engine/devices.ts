@@ -1,5 +1,8 @@
 import { DeviceError } from "../base/errors.ts";
 import { ReferenceBackend } from "../backends/reference/backend.ts";
+import { WasmBackend } from "../backends/wasm/backend.ts";
+import { compileWasm } from "../compiler/compile-wasm.ts";
+import { createWasmBackend } from "../backends/wasm/create.ts";
 import type { Backend, MemoryStats } from "../runtime/backend.ts";
 import { environmentVariable } from "./platform.ts";
 
@@ -19,6 +22,7 @@ export interface DeviceFactory {
 }
 
 const factories = new Map<DeviceName, DeviceFactory>([
+  ["wasm", { create: (options) => createWasmBackend(options) }],
   ["reference", { create: () => new ReferenceBackend() }],
 ]);
 const preference: readonly DeviceName[] = ["wasm", "reference"];

@@ -130,8 +130,9 @@ export function hostArray(dtype: DType, values: readonly number[]): HostArray {
     case "i8":
       return Int8Array.from(values);
     case "u8":
-    case "bool":
       return Uint8Array.from(values);
+    case "bool":
+      return Uint8Array.from(values, (value) => Number(value !== 0));
     default:
       return dtype satisfies never;
   }

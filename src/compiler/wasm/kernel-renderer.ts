@@ -412,7 +412,10 @@ class KernelWriter {
   }
 
   private pushSpecial(expression: Expression, unit: Unit): void {
-    if (expression.kind === "accumulator") this.f.get(this.accumulator(expression.id, unit));
+    if (expression.kind === "accumulator") {
+      this.f.get(this.accumulator(expression.id, unit));
+      this.lanes.round(this.f, expression.dtype);
+    }
     if (expression.kind === "stash") this.loadStash(expression.id, expression.dtype, unit);
   }
 

@@ -33,6 +33,8 @@ export interface Lanes {
     to: DType,
     operands: readonly Operand[],
   ): void;
+  /** Value on the stack; rounds it to what f16 or bf16 can hold, leaves other dtypes. */
+  round(f: FunctionBuilder, dtype: DType): void;
   /** Two values on the stack; pushes the combination. */
   combine(f: FunctionBuilder, op: ReduceOp, dtype: DType): void;
   /** Value on the stack; folds the lanes and pushes the result in all lanes. */

@@ -204,6 +204,14 @@ export class ScalarLanes implements Lanes {
     } else {
       this.emitTable(f, double ? doubleOps : singleOps, op);
     }
+    this.round(f, op === "lt" || op === "le" || op === "eq" || op === "ne" ? "bool" : dtype);
+  }
+
+  round(f: FunctionBuilder, dtype: DType): void {
+    if (dtype !== "f16" && dtype !== "bf16") return;
+    f.emit("f32x4.splat");
+    this.vector.round(f, dtype);
+    f.lane("f32x4.extract_lane", 0);
   }
 
   private floatSign(f: FunctionBuilder, type: Float): void {
@@ -288,10 +296,7 @@ export class ScalarLanes implements Lanes {
     if (!isFloat(from)) f.emit(`${type}.convert_i32_${isUnsigned(from) ? "u" : "s"}`);
     else if (from === "f64" && type === "f32") f.emit("f32.demote_f64");
     else if (from !== "f64" && type === "f64") f.emit("f64.promote_f32");
-    if ((to !== "f16" && to !== "bf16") || from === to) return;
-    f.emit("f32x4.splat");
-    this.vector.apply(f, "cast", "f32", to, [() => undefined]);
-    f.lane("f32x4.extract_lane", 0);
+    if (from !== to) this.round(f, to);
   }
 
   private castToInteger(f: FunctionBuilder, from: Float, to: DType): void {
@@ -305,7 +310,8 @@ export class ScalarLanes implements Lanes {
 
   combine(f: FunctionBuilder, op: ReduceOp, dtype: DType): void {
     const name = op === "sum" ? "add" : op === "prod" ? "mul" : op;
-    if (isFloat(dtype)) this.applyFloat(f, name, dtype, []);
+    // Partial sums of f16 and bf16 stay in f32.
+    if (isFloat(dtype)) this.applyFloat(f, name, registerFloat(dtype), []);
     else if (dtype === "bool") this.applyBool(f, name);
     else this.applyInteger(f, name, dtype, dtype);
   }

@@ -95,6 +95,19 @@ function constantBits(dtype: DType, value: number): number {
   return value | 0;
 }
 
+/** Float operations whose result needs no rounding when their operands are f16 or bf16. */
+const exactOps: ReadonlySet<ElementwiseOp> = new Set([
+  "neg",
+  "abs",
+  "sign",
+  "floor",
+  "ceil",
+  "trunc",
+  "round",
+  "max",
+  "min",
+]);
+
 const narrowRange: Partial<Readonly<Record<DType, readonly [number, number]>>> = {
   i8: [-128, 127],
   u8: [0, 255],
@@ -219,8 +232,8 @@ export class VectorLanes implements Lanes {
     }
     for (const operand of operands) operand();
     if (op === "cast") this.cast(f, from, to);
-    else if (op === "bitcast") this.wrapNarrow(f, to);
-    else if (isFloat(from)) this.applyFloat(f, op);
+    else if (op === "bitcast") this.bitcast(f, from, to);
+    else if (isFloat(from)) this.applyFloat(f, op, to);
     else if (from === "bool") this.emitTable(f, boolOps, op);
     else this.applyInteger(f, op, from, to);
   }
@@ -231,7 +244,19 @@ export class VectorLanes implements Lanes {
     f.emit(plain);
   }
 
-  private applyFloat(f: FunctionBuilder, op: ElementwiseOp): void {
+  private applyFloat(f: FunctionBuilder, op: ElementwiseOp, to: DType): void {
+    this.computeFloat(f, op);
+    if (!exactOps.has(op)) this.round(f, to);
+  }
+
+  /** Each f16 or bf16 operation rounds, as unfused code does, so that fusing changes no bits. */
+  round(f: FunctionBuilder, dtype: DType): void {
+    if (!isHalf(dtype)) return;
+    pushStoredHalf(f, dtype);
+    pushLoadedHalf(f, dtype);
+  }
+
+  private computeFloat(f: FunctionBuilder, op: ElementwiseOp): void {
     const math = mathFunctions[op];
     if (math !== undefined) this.math.call(f, math);
     else if (op === "sign") this.floatSign(f);
@@ -311,6 +336,18 @@ export class VectorLanes implements Lanes {
     }
   }
 
+  /** Registers hold values, not bits, where storage is narrow. */
+  private bitcast(f: FunctionBuilder, from: DType, to: DType): void {
+    if (isHalf(from) && isHalf(to)) {
+      pushStoredHalf(f, from);
+      pushLoadedHalf(f, to);
+    } else if (from === "bool" || to === "bool") {
+      this.cast(f, from, to);
+    } else {
+      this.wrapNarrow(f, to);
+    }
+  }
+
   private cast(f: FunctionBuilder, from: DType, to: DType): void {
     if (to === "bool") {
       if (from === "bool") return;
@@ -336,9 +373,7 @@ export class VectorLanes implements Lanes {
     } else if (!isFloat(from)) {
       f.emit(isUnsigned(from) ? "f32x4.convert_i32x4_u" : "f32x4.convert_i32x4_s");
     }
-    if (!isHalf(to) || from === to) return;
-    pushStoredHalf(f, to);
-    pushLoadedHalf(f, to);
+    if (from !== to) this.round(f, to);
   }
 
   private castToInteger(f: FunctionBuilder, to: DType): void {
