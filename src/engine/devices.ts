@@ -1,7 +1,5 @@
 import { DeviceError } from "../base/errors.ts";
 import { ReferenceBackend } from "../backends/reference/backend.ts";
-import { WasmBackend } from "../backends/wasm/backend.ts";
-import { compileWasm } from "../compiler/compile-wasm.ts";
 import { createWasmBackend } from "../backends/wasm/create.ts";
 import type { Backend, MemoryStats } from "../runtime/backend.ts";
 import { environmentVariable } from "./platform.ts";
