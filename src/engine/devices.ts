@@ -19,8 +19,15 @@ export interface DeviceFactory {
   readonly load?: (options: DeviceOptions) => Promise<Backend>;
 }
 
+/** Browsers start worker threads asynchronously; before they are ready one thread computes. */
+async function loadWasm(options: DeviceOptions): Promise<Backend> {
+  const backend = createWasmBackend(options);
+  await backend.ready();
+  return backend;
+}
+
 const factories = new Map<DeviceName, DeviceFactory>([
-  ["wasm", { create: (options) => createWasmBackend(options) }],
+  ["wasm", { create: createWasmBackend, load: loadWasm }],
   ["reference", { create: () => new ReferenceBackend() }],
 ]);
 const preference: readonly DeviceName[] = ["wasm", "reference"];

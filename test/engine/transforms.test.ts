@@ -5,6 +5,7 @@ import {
   checkpoint,
   customOp,
   grad,
+  init,
   jit,
   profile,
   randn,
@@ -160,6 +161,14 @@ describe("customOp and profile", () => {
 });
 
 describe("devices", () => {
+  it("start once, and say when options come too late", async () => {
+    await Promise.all([init(), init()]);
+    const x = tensor([1, 2]).add(1);
+    expect(await x.tolist()).toEqual([2, 3]);
+    await expect(init({ device: "reference", threads: 7 })).rejects.toThrow(/runs with 1 threads/);
+    await expect(init({ device: "toaster" })).rejects.toThrow(DeviceError);
+  });
+
   it("refuses to mix them and moves tensors", async () => {
     const x = tensor([1, 2], { device: "reference" });
     expect(x.device).toBe("reference");
