@@ -1,6 +1,6 @@
 import type { ModuleBuilder } from "../assembler.ts";
 import type { FunctionBuilder, FunctionRef } from "../assembler-function.ts";
-import { increase, pushMin, whileBelow } from "./control.ts";
+import { countDown, increase, pushMin, whileBelow } from "./control.ts";
 import type { ConvLayout } from "./conv-desc.ts";
 import { loadConvFields } from "./conv-patches.ts";
 import { FINISH } from "./gemm-blocked.ts";
@@ -173,14 +173,14 @@ function renderRow(module: ModuleBuilder, fma: boolean): FunctionRef {
     const [source, taps, tapCount, w, out, count, step, add] = params.keys();
     const acc = f.locals("v128", 4);
     const [weight, value] = f.locals("v128", 2);
-    const [tap, tapEnd, weightAt, at] = f.locals("i32", 4);
-    f.get(taps).get(tapCount).i32(2).emit("i32.shl", "i32.add").set(tapEnd);
+    const [tap, left, weightAt, at] = f.locals("i32", 4);
     const everyTap = (body: () => void): void => {
-      f.get(taps).set(tap).get(w).set(weightAt);
-      whileBelow(f, tap, tapEnd, { value: 4 }, () => {
+      f.get(taps).set(tap).get(w).set(weightAt).get(tapCount).set(left);
+      countDown(f, left, () => {
         f.get(source).get(tap).load("i32.load").emit("i32.add").set(at);
         body();
         increase(f, weightAt, { value: 4 });
+        increase(f, tap, { value: 4 });
       });
     };
     const vectors = (n: number, load: (i: number) => void): void => {

@@ -1,6 +1,6 @@
 import type { ModuleBuilder } from "../assembler.ts";
 import type { FunctionBuilder, FunctionRef, Label } from "../assembler-function.ts";
-import { increase, whileBelow } from "./control.ts";
+import { countDown, increase, whileBelow } from "./control.ts";
 import { PANEL, tileParams, type Tiles } from "./gemm-kernels.ts";
 
 /**
@@ -12,7 +12,7 @@ export function renderEdge(module: ModuleBuilder, tiles: Tiles): FunctionRef {
   return module.function("tile_edge", params, [], (f) => {
     const [height, columns, scratch, ...args] = params.keys();
     const [a, aStep, aRow, b, bStep, depth, c, cRow, add] = args;
-    const [row, from, to, rowEnd] = f.locals("i32", 4);
+    const [row, from, to, left] = f.locals("i32", 4);
     const call = (wide: boolean, at: readonly number[]): void =>
       dispatch(f, height, tiles.rows, (h) => {
         for (const local of at) f.get(local);
@@ -42,9 +42,8 @@ export function renderEdge(module: ModuleBuilder, tiles: Tiles): FunctionRef {
     );
     f.i32(0).set(row);
     whileBelow(f, row, height, { value: 1 }, () => {
-      f.get(c).set(to).get(scratch).set(from);
-      f.get(c).get(columns).i32(2).emit("i32.shl", "i32.add").set(rowEnd);
-      whileBelow(f, to, rowEnd, { value: 4 }, () => {
+      f.get(c).set(to).get(scratch).set(from).get(columns).set(left);
+      countDown(f, left, () => {
         f.get(to).get(from).load("f32.load");
         f.get(add).if(
           () => f.get(to).load("f32.load"),
@@ -53,6 +52,7 @@ export function renderEdge(module: ModuleBuilder, tiles: Tiles): FunctionRef {
         );
         f.emit("f32.add").store("f32.store");
         increase(f, from, { value: 4 });
+        increase(f, to, { value: 4 });
       });
       increase(f, scratch, { value: 4 * PANEL });
       increase(f, c, { local: cRow });

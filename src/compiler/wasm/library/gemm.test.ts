@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { GEMM_DESC_BYTES, writeGemmDesc, type GemmDesc } from "./gemm-desc.ts";
 import { enableRelaxedSimd, openLibrary, type LibraryHarness } from "./library-harness.ts";
-import { gemmWorkspaceBytes } from "./library.ts";
+import { gemmWorkspaceBytes, renderLibrary } from "./library.ts";
 
 const variants = enableRelaxedSimd(setFlagsFromString) ? [true, false] : [false];
 /** Small blocks put several of each into small problems. */
@@ -196,5 +196,22 @@ describe.each(variants)("gemm, fma = %s", (fma) => {
       return out;
     });
     for (const result of results.slice(1)) expect(result).toEqual(results[0]);
+  });
+});
+
+describe("renderLibrary", () => {
+  it("works on an unshared memory", () => {
+    const options = { fma: false, shared: false };
+    const memory = new WebAssembly.Memory({ initial: 64 });
+    const table = new WebAssembly.Table({ initial: 0, element: "anyfunc" });
+    const module = new WebAssembly.Module(renderLibrary(options) as BufferSource);
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, table } });
+    const thread = exports["gemm_thread"] as (...args: number[]) => void;
+    const sizes = { m: 2, n: 2, k: 1, aRow: 1, aCol: 1, bRow: 2, bCol: 1, cRow: 2 };
+    writeGemmDesc(new Int32Array(memory.buffer), 0, sizes);
+    new Float32Array(memory.buffer, 1024, 4).set([2, 3, 5, 7]);
+    thread(0, 1024, 1032, 1040, 4096, 0, 1);
+    expect([...new Float32Array(memory.buffer, 1040, 4)]).toEqual([10, 14, 15, 21]);
+    expect(gemmWorkspaceBytes(options)).toBeLessThan(4 << 20);
   });
 });

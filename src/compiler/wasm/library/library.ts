@@ -22,7 +22,28 @@ export interface LibraryOptions {
 const MAXIMUM_PAGES = 65536;
 
 /**
- * Bytes of the fixed kernel library. It imports `env.memory` and the epilogue table `env.table`.
+ * Bytes of the fixed kernel library: products and convolutions in f32, one instance per thread.
+ *
+ * Imports: `env.memory`, and `env.table`, whose functions (see `epilogueParams`) are called with
+ * (args, batch, row from, row to, column from, column to) on every finished block of a result,
+ * while it is still in the L2 cache. Exports, all arguments i32, pointers in bytes:
+ *
+ * - `gemm_thread(desc, a, b, c, workspace, thread, threads)`: this thread's share of a batched
+ *   product (`writeGemmDesc`). Rows are m, columns n; batch is outer·inner + inner index.
+ * - `gemm(desc, a, b, c, workspace, batch, m0, m1, n0, n1)`: a range of one product.
+ * - `conv_thread(desc, x, w, out, workspace, thread, threads)`: this thread's share of a
+ *   convolution (`writeConvDesc`), and with `convInputGradient` of its input gradient. Batch is
+ *   the image, rows are output channels, columns pixels.
+ * - `conv_weight_gradient_thread(desc, x, gradient, dw, workspace, thread, threads)`: rows are
+ *   output channels, columns the channels and taps of w.
+ *
+ * Every thread calls with its own number and its own workspace (`gemmWorkspaceBytes`,
+ * `convWorkspaceBytes`); small work stays on thread 0. The bits of a result do not depend on the
+ * number of threads. Results must not overlap operands.
+ *
+ * V8 compiles the module at full speed at once with the flags `--no-liftoff` and
+ * `--no-wasm-lazy-compilation` set around `new WebAssembly.Module`; other threads get the same
+ * code, from the module or from the same bytes.
  */
 export function renderLibrary(options: LibraryOptions): Uint8Array {
   const { fma, shared, blocks = defaultBlocks } = options;
@@ -46,7 +67,7 @@ export function renderLibrary(options: LibraryOptions): Uint8Array {
   return module.build();
 }
 
-/** Bytes of workspace each thread needs for any product. */
+/** Bytes of workspace each thread needs for any product; 64-byte alignment is best. */
 export function gemmWorkspaceBytes(options: LibraryOptions): number {
   return workspaceLayout(options.blocks ?? defaultBlocks, tileRows(options.fma)).end;
 }
