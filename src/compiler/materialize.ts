@@ -12,6 +12,8 @@ const RECOMPUTE_LIMIT = 3;
 /** Scalar chains are redone in each kernel up to this cost: cheaper than a kernel of their own. */
 const SCALAR_LIMIT = 60;
 const COST_CAP = 1e6;
+/** Longest chain of operations computed in one expression: keeps kernels and recursion bounded. */
+const DEPTH_LIMIT = 100;
 
 const ownKernel: ReadonlySet<Op> = new Set<Op>([
   "reduceSum",
@@ -59,6 +61,7 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
   const users = countUsers(order);
   const values = new Set<Node>(forced);
   const inlineCost = new Map<Node, number>();
+  const inlineDepth = new Map<Node, number>();
   for (const output of graph.outputs) values.add(output);
   const isValue = (node: Node): boolean => node.op === "input" || values.has(node);
 
@@ -99,6 +102,9 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
     }
     const cost = node.src.reduce((sum, source) => sum + costOf(source), nodeCost(node));
     inlineCost.set(node, Math.min(cost, COST_CAP));
+    const depthOf = (source: Node): number => (isValue(source) ? 0 : (inlineDepth.get(source) ?? 0));
+    inlineDepth.set(node, 1 + Math.max(0, ...node.src.map(depthOf)));
+    if ((inlineDepth.get(node) ?? 0) > DEPTH_LIMIT) materialize(node);
     const uses = users.get(node) ?? 0;
     if (uses < 2 || opClass[node.op] !== "elementwise" || isValue(node)) continue;
     const scalar = numel(node.shape) <= 1;
