@@ -7,6 +7,11 @@ import type { FixtureDType, FixtureTensor } from "./fixture.ts";
 export interface Tolerance {
   readonly relative: number;
   readonly absolute: number;
+  /**
+   * Makes `absolute` count from the largest element instead of from 1. Sums of many terms of both
+   * signs come out small now and then, with the rounding error of their terms.
+   */
+  readonly fromLargest?: boolean;
 }
 
 /** What a compared tensor is of its case. */
@@ -28,9 +33,21 @@ const byDType: Readonly<Partial<Record<FixtureDType, Tolerance>>> = {
   bf16: { relative: 2 ** -7, absolute: 2 ** -24 },
 };
 
+/** Areas whose operations act on single elements: their results are compared one by one. */
+const elementwiseAreas = ["elementwise", "binary", "creation", "cast"];
+
 /** The tolerance of a result; integers and bool must be equal. */
-export function toleranceOf(kind: ResultKind, dtype: FixtureDType): Tolerance {
-  return dtype === "f32" ? f32[kind] : (byDType[dtype] ?? exact);
+export function toleranceOf(area: string, kind: ResultKind, dtype: FixtureDType): Tolerance {
+  const tolerance = dtype === "f32" ? f32[kind] : (byDType[dtype] ?? exact);
+  return { ...tolerance, fromLargest: !elementwiseAreas.includes(area) };
+}
+
+function largestOf(values: ArrayLike<number>): number {
+  let largest = 1;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) largest = Math.max(largest, Math.abs(values[i]));
+  }
+  return largest;
 }
 
 const halfToNumber = (bits: number): number => {
@@ -56,16 +73,17 @@ export function numbersOf({ dtype, data }: FixtureTensor): ArrayLike<number> {
 export function expectTensor(
   actual: TensorData,
   expected: FixtureTensor,
-  { relative, absolute }: Tolerance,
+  { relative, absolute, fromLargest = false }: Tolerance,
   what: string,
 ): void {
   const wanted = numbersOf(expected);
+  const floor = absolute * (fromLargest ? largestOf(wanted) : 1);
   let worst = 0;
   let place = -1;
   for (let i = 0; i < wanted.length; i++) {
     const [a, e] = [actual[i], wanted[i]];
     if (Object.is(a, e) || a === e || (a !== a && e !== e)) continue;
-    const allowed = relative * Math.abs(e) + absolute;
+    const allowed = relative * Math.abs(e) + floor;
     const error = Number.isFinite(a) && Number.isFinite(e) ? Math.abs(a - e) / allowed : Infinity;
     if (error > worst) [worst, place] = [error, i];
   }

@@ -104,7 +104,7 @@ async function check(fixture: Fixture<OperationCase>, item: OperationCase): Prom
       const dtype = item.args["dtype"] === "f64" ? "f64" : expected.dtype;
       expect([got.dtype, ...got.shape], `${kind} ${i}`).toEqual([dtype, ...expected.shape]);
       const data = await got.data();
-      expectTensor(data, expected, toleranceOf(kind, expected.dtype), `${kind} ${i}`);
+      expectTensor(data, expected, toleranceOf(fixture.area, kind, expected.dtype), `${kind} ${i}`);
     }
   };
   await compare("output", computed.outputs, item.outputs);
