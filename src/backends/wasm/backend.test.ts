@@ -389,6 +389,14 @@ describe("memory", () => {
     expect(sumOf(backend, setup, 3)).toBe(768);
   });
 
+  it("works above 2 GiB", () => {
+    const backend = start(sum, withWorkspace);
+    // Never touched, so the system gives no pages for it.
+    const low = backend.allocate(3 * 2 ** 30);
+    expect(sumOf(backend, prepareSum(backend), 5)).toBe(1280);
+    backend.free(low);
+  });
+
   it("counts live buffers and reuses freed ones", () => {
     const backend = start(sum, { threads: 1 });
     for (let i = 0; i < 100; i++) backend.free(backend.allocate(1 << 20));

@@ -146,7 +146,7 @@ export class WasmProgram implements Program {
     const value = address | 0;
     if (this.written[index] === value) return;
     this.written[index] = value;
-    this.host.memory.words[(this.block.address >> 2) + index] = value;
+    this.host.memory.words[(this.block.address >>> 2) + index] = value;
   }
 
   private launch(from: number, to: number): void {

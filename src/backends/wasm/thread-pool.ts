@@ -1,5 +1,5 @@
 import { DeviceError } from "../../base/errors.ts";
-import { controlBlock } from "../../compiler/wasm/control-block.ts";
+import { controlBlock, spinRounds } from "../../compiler/wasm/control-block.ts";
 import type { Platform, WorkerHandle } from "./platform.ts";
 import { commands, workerSource } from "./worker-source.ts";
 import type { WorkerStart } from "./worker-source.ts";
@@ -14,15 +14,7 @@ export type RunSteps = (
 ) => void;
 
 /** What the workers of a pool share. */
-export type PoolOptions = Omit<WorkerStart, "id" | "spinRounds"> & { readonly platform: Platform };
-
-/**
- * Rounds before a waiting thread sleeps, worth about 0.1 ms: as long as it takes to wake one. A
- * round of compiled JavaScript takes some 9 ns, one of WebAssembly 0.3 ns.
- */
-const SPINS = { script: 12_000, barrier: 350_000 };
-/** With more threads than cores, who spins keeps the core from those that it waits for. */
-const CROWDED_SPINS = { script: 1000, barrier: 2000 };
+export type PoolOptions = Omit<WorkerStart, "id"> & { readonly platform: Platform };
 
 const START_TIMEOUT_MS = 30_000;
 /** A worker that is silent for so long after the caller finished its own share is lost. */
@@ -55,16 +47,15 @@ export class ThreadPool {
   private readonly peers: number;
   private workers: WorkerHandle[] = [];
   private broken: string | null = null;
-  private readonly spinRounds: number;
+  /** Rounds `join` spins before it sleeps; adapts as barriers do. */
+  private rounds: number = spinRounds.script.start;
 
   constructor(options: PoolOptions) {
     this.options = options;
     this.peers = options.threads - 1;
     // The first bytes stay where they are when a shared memory grows, so one view serves for ever.
     this.words = new Int32Array(options.memory.buffer, 0, 256);
-    const spins = options.threads > options.platform.cores ? CROWDED_SPINS : SPINS;
-    this.spinRounds = spins.script;
-    this.words[word(controlBlock.spinRounds)] = spins.barrier;
+    this.words[word(controlBlock.spinRounds)] = spinRounds.barrier.start;
     this.words[word(controlBlock.spinOnly)] = options.platform.mayBlock ? 0 : 1;
   }
 
@@ -72,11 +63,8 @@ export class ThreadPool {
   start(): void {
     if (this.workers.length > 0 || this.peers === 0) return;
     const { platform, ...shared } = this.options;
-    const { spinRounds } = this;
     for (let id = 1; id <= this.peers; id++) {
-      this.workers.push(
-        platform.spawn(workerSource, `athanor-${id}`, { ...shared, spinRounds, id }),
-      );
+      this.workers.push(platform.spawn(workerSource, `athanor-${id}`, { ...shared, id }));
     }
   }
 
@@ -170,9 +158,14 @@ export class ThreadPool {
 
   private join(mayFail: boolean): void {
     const { words, peers } = this;
-    let spins = this.spinRounds;
-    while (spins > 0 && Atomics.load(words, DONE) !== peers) spins--;
-    if (spins === 0) this.sleepUntilDone();
+    let left = this.rounds;
+    while (left > 0 && Atomics.load(words, DONE) !== peers) left--;
+    if (left > 0) {
+      this.rounds = Math.min(this.rounds + (this.rounds >> 6), spinRounds.script.most);
+    } else {
+      this.rounds = Math.max(this.rounds >> 1, spinRounds.script.least);
+      this.sleepUntilDone();
+    }
     if (Atomics.load(words, FAILURE) !== 0) this.throwFailure(mayFail);
   }
 

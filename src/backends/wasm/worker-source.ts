@@ -1,4 +1,4 @@
-import { controlBlock, MESSAGE_BYTES } from "../../compiler/wasm/control-block.ts";
+import { controlBlock, MESSAGE_BYTES, spinRounds } from "../../compiler/wasm/control-block.ts";
 import { exportedMath, nativeMath } from "../../compiler/wasm/scalar-math.ts";
 
 /** Commands of the calling thread to its workers. */
@@ -10,8 +10,6 @@ export interface WorkerStart {
   /** 1 … threads − 1; the calling thread is 0. */
   readonly id: number;
   readonly threads: number;
-  /** Rounds of looking for a command before the worker sleeps. */
-  readonly spinRounds: number;
   readonly scalarMath: WebAssembly.Module;
 }
 
@@ -21,7 +19,8 @@ export interface WorkerStart {
  */
 export const workerSource: string = `"use strict";
 const at = ${JSON.stringify(controlBlock)};
-function serve({ memory, id, threads, spinRounds, scalarMath }) {
+const spin = ${JSON.stringify(spinRounds.script)};
+function serve({ memory, id, threads, scalarMath }) {
   const words = new Int32Array(memory.buffer, 0, 256);
   const programs = [];
   const scalar = new WebAssembly.Instance(scalarMath, { math: Math });
@@ -50,10 +49,14 @@ function serve({ memory, id, threads, spinRounds, scalarMath }) {
     words[at.messageLength >> 2] = text.length;
     Atomics.notify(words, at.barrierGeneration >> 2);
   }
+  let rounds = spin.start;
   function next(sequence) {
-    for (let spins = spinRounds; spins > 0; spins--) {
-      if (Atomics.load(words, at.sequence >> 2) !== sequence) return;
+    for (let left = rounds; left > 0; left--) {
+      if (Atomics.load(words, at.sequence >> 2) === sequence) continue;
+      rounds = Math.min(rounds + (rounds >> 6), spin.most);
+      return;
     }
+    rounds = Math.max(rounds >> 1, spin.least);
     Atomics.add(words, at.sleepers >> 2, 1);
     while (Atomics.load(words, at.sequence >> 2) === sequence) {
       Atomics.wait(words, at.sequence >> 2, sequence);

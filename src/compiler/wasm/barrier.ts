@@ -1,6 +1,6 @@
 import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
 import type { ModuleBuilder } from "./assembler.ts";
-import { controlBlock } from "./control-block.ts";
+import { controlBlock, spinRounds } from "./control-block.ts";
 
 /** A sleeping thread looks for failures this often; after so many naps it gives up. */
 const NAP_NANOSECONDS = 100_000_000;
@@ -18,7 +18,7 @@ export function defineBarrier(module: ModuleBuilder, shared: boolean): FunctionR
 
 function writeBarrier(f: FunctionBuilder): void {
   const threads = 0;
-  const [generation, spins, naps] = f.locals("i32", 3);
+  const [generation, rounds, spins, naps] = f.locals("i32", 4);
   f.get(threads).i32(2).emit("i32.lt_s");
   f.if(() => f.emit("return"));
   readWord(f, controlBlock.barrierGeneration).set(generation);
@@ -30,19 +30,39 @@ function writeBarrier(f: FunctionBuilder): void {
   });
   f.i32(NAP_LIMIT).set(naps);
   f.loop((again) => {
-    readWord(f, controlBlock.spinRounds).set(spins);
+    readWord(f, controlBlock.spinRounds).tee(rounds).set(spins);
     f.loop((spin) => {
       readWord(f, controlBlock.barrierGeneration).get(generation).emit("i32.ne");
-      f.if(() => f.emit("return"));
+      f.if(() => {
+        lengthenSpin(f, rounds);
+        f.emit("return");
+      });
       f.get(spins).i32(1).emit("i32.sub").tee(spins).i32(0).emit("i32.gt_s").brIf(spin);
     });
     readWord(f, controlBlock.failure);
     f.if(() => f.emit("unreachable"));
     readWord(f, controlBlock.spinOnly).brIf(again);
+    shortenSpin(f, rounds);
     nap(f, generation);
     f.get(naps).i32(1).emit("i32.sub").tee(naps).brIf(again);
   });
   f.emit("unreachable");
+}
+
+/** Threads may overwrite each other's adaption: any of the values will do. */
+function lengthenSpin(f: FunctionBuilder, rounds: number): void {
+  f.get(rounds).i32(spinRounds.barrier.most).emit("i32.lt_s");
+  f.if(() => {
+    f.i32(0).get(rounds).get(rounds).i32(6).emit("i32.shr_s", "i32.add");
+    f.store("i32.store", controlBlock.spinRounds);
+  });
+}
+
+function shortenSpin(f: FunctionBuilder, rounds: number): void {
+  f.get(rounds).i32(spinRounds.barrier.least).emit("i32.gt_s");
+  f.if(() => {
+    f.i32(0).get(rounds).i32(1).emit("i32.shr_s").store("i32.store", controlBlock.spinRounds);
+  });
 }
 
 /** The last thread opens the barrier; the count is reset before anybody can enter the next one. */
