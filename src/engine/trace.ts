@@ -20,9 +20,9 @@ export class Trace {
   /** Cells made while tracing; they end with it. */
   readonly created: Cell[] = [];
   /** New values of slots, by slot. */
-  readonly updates = new Map<number, Node>();
+  readonly updates: Map<number, Node> = new Map();
   /** Arguments the function also closes over, with the cell it closes over. */
-  readonly captured = new Map<number, Cell>();
+  readonly captured: Map<number, Cell> = new Map();
   readonly name: string;
   isOpen = true;
   readonly #slotOf = new Map<Cell, number>();
