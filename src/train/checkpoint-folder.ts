@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { errnoOf } from "../io/atomic-file.ts";
 import type { LoadOptions } from "../io/safetensors-file.ts";
-import type { Tree } from "../tensor/tree.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 
 /** A checkpoint on disk. */
@@ -56,7 +55,7 @@ export class CheckpointFolder {
    *
    * @throws {CheckpointError} if it cannot be written; the earlier checkpoints are still there.
    */
-  async save(step: number, state: Tree): Promise<SavedCheckpoint> {
+  async save(step: number, state: object): Promise<SavedCheckpoint> {
     const path = this.pathOf(step);
     await saveCheckpoint(path, state);
     // Later steps can only be of an earlier run in this folder.
@@ -69,11 +68,11 @@ export class CheckpointFolder {
   }
 
   /**
-   * Loads the latest checkpoint.
+   * Loads the latest checkpoint. The caller states the type, which is not checked.
    *
    * @throws {CheckpointError} if there is none or it is damaged.
    */
-  async load(options: LoadOptions = {}): Promise<Tree> {
+  async load<State = unknown>(options: LoadOptions = {}): Promise<State> {
     const latest = await this.latest();
     if (latest === undefined) {
       throw new CheckpointError(
@@ -81,7 +80,7 @@ export class CheckpointFolder {
           "check the folder, or start without resuming",
       );
     }
-    return loadCheckpoint(latest.path, options);
+    return loadCheckpoint<State>(latest.path, options);
   }
 
   /** Removes all checkpoints. */

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadSafetensors } from "../io/load-safetensors.ts";
 import { saveSafetensors } from "../io/save-safetensors.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Tree } from "../tensor/tree.ts";
 import { CheckpointFolder } from "./checkpoint-folder.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 
@@ -18,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const vector = (...values: number[]): Tensor => Tensor.from(Float32Array.from(values));
 
 /** Tensors as their bytes, so that trees can be compared. */
-async function plain(tree: Tree): Promise<unknown> {
+async function plain(tree: unknown): Promise<unknown> {
   if (tree instanceof Tensor) return { dtype: tree.dtype, bytes: await tree.bytes() };
   if (typeof tree !== "object" || tree === null) return tree;
   if (Array.isArray(tree)) return Promise.all(tree.map(plain));
@@ -28,7 +27,7 @@ async function plain(tree: Tree): Promise<unknown> {
 
 describe("saveCheckpoint", () => {
   it("restores structure and values exactly", async () => {
-    const state: Tree = {
+    const state = {
       model: { "conv.weight": vector(1, NaN), "conv.bias": vector(-0) },
       optimizer: { groups: [{ lr: 0.1 + 0.2, betas: [0.9, 0.999] }], moments: [vector(1 / 3)] },
       numbers: [NaN, -Infinity, -0, 5e-324, Number.MAX_SAFE_INTEGER],
@@ -60,6 +59,15 @@ describe("saveCheckpoint", () => {
     await saveSafetensors(path, {}, { metadata });
     await expect(loadCheckpoint(path)).rejects.toThrow("format version must be 1, got 2");
   });
+});
+
+it("refuses state that it could not restore", async () => {
+  const path = join(folder, "run.safetensors");
+  const save = (state: object): Promise<void> => saveCheckpoint(path, state);
+  await expect(save({ a: [new Float32Array(2)] })).rejects.toThrow("got Float32Array at a.0");
+  await expect(save(new Map())).rejects.toThrow("got Map at the top");
+  await expect(save({ f: () => 0 })).rejects.toThrow("got function at f; save its stateDict()");
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 describe("CheckpointFolder", () => {
