@@ -4,8 +4,8 @@
  * @module
  */
 export * from "./base/errors.ts";
-export type { DeviceName } from "./engine/devices.ts";
-export { defaultDevice, memoryStats, setDefaultDevice } from "./engine/devices.ts";
+export type { DeviceFactory, DeviceName, DeviceOptions } from "./engine/devices.ts";
+export { defaultDevice, memoryStats, registerDevice, setDefaultDevice } from "./engine/devices.ts";
 export { collectGarbage } from "./engine/garbage.ts";
 export type { EngineStats } from "./engine/statistics.ts";
 export { engineStats } from "./engine/statistics.ts";

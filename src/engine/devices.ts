@@ -103,11 +103,6 @@ async function begin(name: DeviceName, options: DeviceOptions): Promise<Backend>
   return registered.finally(() => starting.delete(name));
 }
 
-/** Devices that run now. */
-export function runningDevices(): DeviceName[] {
-  return [...backends.keys()];
-}
-
 /** Live and peak memory of a device. @defaultValue the default device */
 export function memoryStats(device?: DeviceName): MemoryStats {
   return backendOf(resolveDevice(device)).memory();
