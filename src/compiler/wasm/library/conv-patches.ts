@@ -244,8 +244,9 @@ function renderGather(module: ModuleBuilder): FunctionRef {
         f.get(base).emit("i32.add").set(pointer);
       });
       f.get(steps).set(step).get(depth).set(count);
-      // Lanes ascend, so a span of 28 bytes means eight adjacent floats.
+      // Lanes ascend, so a span of 28 bytes means eight adjacent floats (if no lane repeats).
       f.get(at[7]).get(at[0]).emit("i32.sub").i32(28).emit("i32.eq");
+      f.get(last).get(lane).emit("i32.sub").i32(7).emit("i32.ge_s", "i32.and");
       f.if(
         () =>
           countDown(f, count, () => {

@@ -103,6 +103,12 @@ const cases: Case[] = [
     dilation: [1, 1, 2],
   }),
   makeCase("depthwise long", [1, 4, 1, 1], [2, 2, 90], [2, 1, 6], { pad: [1, 0, 2] }),
+  makeCase("span of eight", [1, 1, 2, 4], [1, 9, 3], [1, 3, 2], {
+    stride: [1, 1, 2],
+    pad: [0, 1, 0],
+    high: [0, -1, 2],
+    dilation: [1, 1, 2],
+  }),
   makeCase("spread", [1, 1, 3, 5], [1, 5, 6], [1, 3, 3], {
     spread: [1, 2, 3],
     pad: [0, 2, 1],
