@@ -63,7 +63,7 @@ const brainToNumber = (bits: number): number =>
   new Float32Array(new Uint32Array([bits << 16]).buffer)[0];
 
 /** The stored values as numbers. */
-export function numbersOf({ dtype, data }: FixtureTensor): ArrayLike<number> {
+function numbersOf({ dtype, data }: FixtureTensor): ArrayLike<number> {
   if (dtype === "f16") return Array.from(data, halfToNumber);
   if (dtype === "bf16") return Array.from(data, brainToNumber);
   return data;

@@ -7,7 +7,7 @@ import { formatShape, normalizeDim, numel } from "../../ir/shape.ts";
 import { unsqueeze } from "./shape.ts";
 
 /** Column − row of every element of a matrix, i32. */
-export function columnMinusRow(rows: number, columns: number): Node {
+function columnMinusRow(rows: number, columns: number): Node {
   const shape = [rows, columns];
   return ir.sub(ir.iota(shape, 1), ir.iota(shape, 0));
 }

@@ -9,7 +9,7 @@ import type { ValuesAndIndices } from "./reduce.ts";
 import { stopGradient } from "./stop-gradient.ts";
 
 /** An index as i32. */
-export function toIndex(op: string, index: Node): Node {
+function toIndex(op: string, index: Node): Node {
   if (!isInteger(index.dtype)) {
     throw new DTypeError(
       `${op}: index must be an integer tensor, got ${index.dtype}; cast it to i32`,

@@ -19,7 +19,7 @@ export interface LossOptions {
 }
 
 /** Applies a reduction to the losses of the elements. */
-export function reduceLoss(losses: Node, reduction: Reduction = "mean"): Node {
+function reduceLoss(losses: Node, reduction: Reduction = "mean"): Node {
   if (reduction === "none") return losses;
   return reduction === "mean" ? mean(losses) : sum(losses);
 }

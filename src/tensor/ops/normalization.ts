@@ -11,7 +11,7 @@ import { computeDType, inComputeDType } from "./operands.ts";
 import { norm, reduceCount } from "./reduce.ts";
 
 /** A scale and a shift that may be absent. */
-export interface AffineOptions {
+interface AffineOptions {
   readonly weight?: Node | null | undefined;
   readonly bias?: Node | null | undefined;
 }

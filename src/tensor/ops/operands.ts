@@ -14,7 +14,7 @@ export type Dims = number | readonly number[];
  * Dtype a number takes beside a tensor: the tensor's own, except that a fraction beside integers
  * gives f32 and a whole number beside bool gives i32.
  */
-export function numberDType(value: number, beside: DType): DType {
+function numberDType(value: number, beside: DType): DType {
   if (isFloat(beside)) return beside;
   if (!Number.isInteger(value)) return "f32";
   return beside === "bool" ? "i32" : beside;

@@ -15,7 +15,6 @@ export * from "./normalization.ts";
 export * from "./operands.ts";
 export * from "./pooling.ts";
 export * from "./reduce.ts";
-export { variance as var } from "./reduce.ts";
 export * from "./scan.ts";
 export * from "./shape.ts";
 export * from "./slicing.ts";

@@ -196,7 +196,6 @@ function moments(x: Node, axes: readonly number[], correction: number): [Node, N
 
 /**
  * Variance over dims in two passes: Σ (x − mean)² / max(0, count − correction).
- * Exported as `var`.
  */
 export function variance(x: Node, { dim, keepdim, correction = 1 }: VarianceOptions = {}): Node {
   const axes = reduceAxes("var", x, dim);
