@@ -8,7 +8,11 @@ import {
   type ConvDesc,
   type Triple,
 } from "./conv-desc.ts";
-import { enableRelaxedSimd, openLibrary, type LibraryHarness } from "./library-harness.ts";
+import {
+  enableRelaxedSimd,
+  openLibrary,
+  type LibraryHarness,
+} from "../../../../test/kernel-library.ts";
 
 const variants = enableRelaxedSimd(setFlagsFromString) ? [true, false] : [false];
 const blocks = { rows: 12, columns: 32, depth: 16, finish: 16 };

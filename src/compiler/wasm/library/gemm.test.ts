@@ -1,7 +1,11 @@
 import { setFlagsFromString } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { GEMM_DESC_BYTES, writeGemmDesc, type GemmDesc } from "./gemm-desc.ts";
-import { enableRelaxedSimd, openLibrary, type LibraryHarness } from "./library-harness.ts";
+import {
+  enableRelaxedSimd,
+  openLibrary,
+  type LibraryHarness,
+} from "../../../../test/kernel-library.ts";
 import { gemmWorkspaceBytes, renderLibrary } from "./library.ts";
 
 const variants = enableRelaxedSimd(setFlagsFromString) ? [true, false] : [false];

@@ -1,7 +1,7 @@
-import { ModuleBuilder } from "../assembler.ts";
-import type { BlockSizes } from "./gemm-blocks.ts";
-import { epilogueParams } from "./gemm-blocked.ts";
-import { renderLibrary } from "./library.ts";
+import { ModuleBuilder } from "../src/compiler/wasm/assembler.ts";
+import type { BlockSizes } from "../src/compiler/wasm/library/gemm-blocks.ts";
+import { epilogueParams } from "../src/compiler/wasm/library/gemm-blocked.ts";
+import { renderLibrary } from "../src/compiler/wasm/library/library.ts";
 
 /** A library instance over a memory of its own, for tests and measurements. */
 export interface LibraryHarness {
