@@ -1,8 +1,8 @@
 import { ConfigError } from "../base/errors.ts";
 import { arange, zeros } from "../tensor/factories.ts";
+import * as random from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { embedding } from "./functional/linear.ts";
-import { normal } from "./init.ts";
 import type { ModuleOptions } from "./linear.ts";
 import { Module, formatOptions } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -42,10 +42,15 @@ export class Embedding extends Module {
 
   /** Draws new vectors from the standard normal distribution. */
   resetParameters(): void {
-    normal(this.weight);
-    if (this.paddingIdx === null) return;
-    const rows = arange(this.numEmbeddings, { device: this.weight.device }).unsqueeze(1);
-    this.weight.assign(this.weight.maskedFill(rows.eq(this.paddingIdx), 0));
+    const { weight, paddingIdx } = this;
+    const { shape, dtype, device } = weight;
+    const value = random.normal(shape, { dtype, device });
+    if (paddingIdx === null) {
+      weight.assign(value);
+      return;
+    }
+    const rows = arange(this.numEmbeddings, { device }).unsqueeze(1);
+    weight.assign(value.maskedFill(rows.eq(paddingIdx), 0));
   }
 
   forward(index: Tensor): Tensor {

@@ -2,7 +2,7 @@ import { DTypeError, DeviceError, ShapeError } from "../base/errors.ts";
 import { Cell } from "../engine/cell.ts";
 import type { DeviceName } from "../engine/devices.ts";
 import { defaultDevice } from "../engine/devices.ts";
-import { afterAssign, beforeAssign } from "../engine/realize.ts";
+import { afterAssign, beforeAssign, realizeValues } from "../engine/realize.ts";
 import { storageFrom } from "../engine/storage.ts";
 import { currentTrace } from "../engine/trace.ts";
 import { Value } from "../engine/value.ts";
@@ -22,7 +22,19 @@ interface Handle {
 /** The cell's graph node, captured if a trace reads it from outside. */
 export function nodeOf(handle: Handle): Node {
   const trace = currentTrace();
-  return trace === undefined ? handle.cell.value.node : trace.nodeOf(handle.cell, handle);
+  if (trace !== undefined) return trace.nodeOf(handle.cell, handle);
+  const { cell } = handle;
+  if (cell.requiresGrad) settleVariable(cell.value);
+  return cell.value.node;
+}
+
+/**
+ * Computes a variable's pending value, an initial one or one that was assigned, before graphs are
+ * built over it: computing it later would give it another node than the one those graphs know, and
+ * their gradients would no longer find it.
+ */
+function settleVariable(value: Value): void {
+  if (value.storage === undefined && !value.keepsHistory) realizeValues([value]);
 }
 
 /** The one device of the sources. @throws {DeviceError} if they disagree. */
