@@ -11,6 +11,8 @@ export type { EngineStats } from "./engine/statistics.ts";
 export { engineStats } from "./engine/statistics.ts";
 export type { DType } from "./ir/dtype.ts";
 export type { Shape } from "./ir/shape.ts";
+export * as nn from "./nn/index.ts";
+export * as optim from "./optim/index.ts";
 export { checkpoint } from "./tensor/checkpoint.ts";
 export type { CustomOp, CustomResult } from "./tensor/custom-op.ts";
 export { customOp } from "./tensor/custom-op.ts";
