@@ -39,12 +39,17 @@ export function registerDevice(name: DeviceName, factory: DeviceFactory): void {
   factories.set(name, factory);
 }
 
+/** Names of all devices of the table. */
+export function deviceNames(): DeviceName[] {
+  return [...factories.keys()];
+}
+
 /** Turns `auto` and undefined into a device of the table. @throws {DeviceError} if it is not there. */
 export function resolveDevice(name: DeviceName | undefined): DeviceName {
   if (name === undefined) return defaultDevice();
   if (name === "auto") return preference.find((device) => factories.has(device)) ?? "reference";
   if (!factories.has(name)) {
-    const known = [...factories.keys()].join(", ");
+    const known = deviceNames().join(", ");
     throw new DeviceError(`device: must be one of ${known} or auto, got "${name}"`);
   }
   return name;

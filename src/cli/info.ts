@@ -1,0 +1,113 @@
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { formatBytes } from "../base/integers.ts";
+import { defaultDevice, deviceNames, startDevice } from "../engine/devices.ts";
+import type { Command, Terminal } from "./command.ts";
+import { packageVersion } from "./version.ts";
+
+/** A device, or why it cannot be used. */
+interface DeviceReport {
+  readonly name: string;
+  readonly isDefault: boolean;
+  readonly threads?: number;
+  readonly features?: readonly string[];
+  readonly error?: string;
+}
+
+/** A library that is used if it is installed. */
+interface LibraryReport {
+  readonly name: string;
+  readonly purpose: string;
+  readonly version: string | null;
+}
+
+interface InfoReport {
+  readonly athanor: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly cpu: { readonly model: string; readonly threads: number };
+  readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly devices: readonly DeviceReport[];
+  readonly libraries: readonly LibraryReport[];
+}
+
+const optionalLibraries = [["mnist", "the digits of athanor train digits"]] as const;
+
+function libraryVersion(name: string): string | null {
+  const require = createRequire(import.meta.url);
+  try {
+    return (require(`${name}/package.json`) as { readonly version: string }).version;
+  } catch {
+    return null;
+  }
+}
+
+async function describeDevice(name: string): Promise<DeviceReport> {
+  const isDefault = defaultDevice() === name;
+  try {
+    const { threads, features } = (await startDevice(name, {})).info;
+    return { name, isDefault, threads, features };
+  } catch (error) {
+    return { name, isDefault, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function collectInfo(): Promise<InfoReport> {
+  const devices: DeviceReport[] = [];
+  for (const name of deviceNames()) devices.push(await describeDevice(name));
+  return {
+    athanor: packageVersion(),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: { model: cpus()[0]?.model.trim() ?? "unknown", threads: availableParallelism() },
+    memory: { totalBytes: totalmem(), freeBytes: freemem() },
+    devices,
+    libraries: optionalLibraries.map(([name, purpose]) => ({
+      name,
+      purpose,
+      version: libraryVersion(name),
+    })),
+  };
+}
+
+function deviceLine({ name, isDefault, threads = 0, features = [], error }: DeviceReport): string {
+  const label = `  ${name}${isDefault ? " (default)" : ""}`.padEnd(22);
+  if (error !== undefined) return `${label}not usable: ${error}`;
+  const parts = [threads === 1 ? "1 thread" : `${threads} threads`, ...features];
+  return label + parts.join(", ");
+}
+
+function formatInfo(info: InfoReport): string {
+  const { totalBytes, freeBytes } = info.memory;
+  const libraries = info.libraries.map(
+    ({ name, purpose, version }) =>
+      `  ${name.padEnd(20)}${version ?? `not installed (npm install ${name})`} – ${purpose}`,
+  );
+  return `athanor ${info.athanor} on Node ${info.node}, ${info.platform}
+
+  processor           ${info.cpu.model}, ${info.cpu.threads} threads
+  memory              ${formatBytes(totalBytes)}, ${formatBytes(freeBytes)} free
+
+Devices:
+${info.devices.map(deviceLine).join("\n")}
+
+Libraries:
+${libraries.join("\n")}
+`;
+}
+
+/** `athanor info`. */
+export const infoCommand: Command = {
+  name: "info",
+  summary: "Show devices, threads, SIMD features, memory and libraries.",
+  description:
+    "Shows what Athanor can use on this machine: its devices with their threads and SIMD " +
+    "features, memory, and the optional libraries that are installed.",
+  flags: { json: { description: "Print one JSON object for machines." } },
+  examples: [["info", "Look whether all threads and SIMD features are found."]],
+  async run(values, { out }: Terminal) {
+    const info = await collectInfo();
+    out(values["json"] === true ? `${JSON.stringify(info, null, 2)}\n` : formatInfo(info));
+    return 0;
+  },
+};

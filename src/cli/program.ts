@@ -1,0 +1,83 @@
+import { AthanorError } from "../base/errors.ts";
+import type { Command, Terminal } from "./command.ts";
+import { CommandLineError, commonFlags, didYouMean, parseFlags } from "./command.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { infoCommand } from "./info.ts";
+import { trainDigitsCommand } from "./train-digits.ts";
+import { packageVersion } from "./version.ts";
+
+const commands: readonly Command[] = [infoCommand, trainDigitsCommand];
+
+/** Runs a command line and returns its exit code: 0 done, 1 failed, 2 wrong, 130 interrupted. */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    return await dispatch(args, terminal);
+  } catch (error) {
+    if (error instanceof AthanorError) {
+      terminal.error(`athanor: ${error.message}\n`);
+      return error instanceof CommandLineError ? 2 : 1;
+    }
+    const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    terminal.error(`athanor: something unexpected happened, please report it\n${details}\n`);
+    return 1;
+  }
+}
+
+async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
+  const words = args.slice(0, wordCount(args));
+  const isAsked = (flag: string, short: string): boolean =>
+    args.includes(flag) || args.includes(short);
+  if (isAsked("--version", "-v")) {
+    terminal.out(`${packageVersion()}\n`);
+    return 0;
+  }
+  const topic = words[0] === "help" ? words.slice(1) : words;
+  const wantsHelp = isAsked("--help", "-h") || words[0] === "help";
+  const command = findCommand(topic);
+  if (wantsHelp) {
+    const known = command === undefined && topic.length > 0 ? requireCommand(topic) : command;
+    const help = known === undefined ? programHelp(commands, packageVersion()) : commandHelp(known);
+    terminal.out(help);
+    return 0;
+  }
+  if (args.length === 0) {
+    terminal.error(programHelp(commands, packageVersion()));
+    return 2;
+  }
+  if (words.length === 0) {
+    throw new CommandLineError(
+      `command line: a command must come first, got ${args[0]}; ${didYouMean(args[0].replace(/^-+/, ""), Object.keys(commonFlags), "see athanor --help", "--")}`,
+    );
+  }
+  const chosen = command ?? requireCommand(words);
+  const rest = args.slice(chosen.name.split(" ").length);
+  return chosen.run(parseFlags(chosen, rest), terminal);
+}
+
+/** How many words stand before the first flag. */
+function wordCount(args: readonly string[]): number {
+  const first = args.findIndex((arg) => arg.startsWith("-"));
+  return first < 0 ? args.length : first;
+}
+
+/** The command whose words come first. */
+function findCommand(words: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => `${words.join(" ")} `.startsWith(`${name} `));
+}
+
+function requireCommand(words: readonly string[]): never {
+  const given = words.slice(0, 2).join(" ");
+  const names = commands.map(({ name }) => name);
+  const longer = names.filter((name) => name.startsWith(`${given} `));
+  const advice =
+    longer.length > 0
+      ? `say which: ${longer.join(", ")}`
+      : didYouMean(
+          given,
+          [...names, ...names.map((name) => name.split(" ")[0])],
+          "see athanor --help",
+        );
+  throw new CommandLineError(
+    `command line: the command must be one of ${names.join(", ")}, got "${given}"; ${advice}`,
+  );
+}
