@@ -7,6 +7,7 @@ import { legalize } from "./legalize.ts";
 import { schedule } from "./schedule.ts";
 import type { Schedule } from "./schedule.ts";
 import { simplify } from "./simplify.ts";
+import { splitReductions } from "./split-reductions.ts";
 import type { WasmProgramCode, WasmTarget } from "./wasm/program-code.ts";
 import { writeProgram } from "./wasm/program-writer.ts";
 
@@ -35,7 +36,8 @@ export function planProgram(graph: Graph, options: CompileOptions = {}): Schedul
     return result;
   };
   const simple = check(simplify(assignLast(check(graph, "tracing"))), "simplify");
-  const legal = check(simplify(check(legalize(simple), "legalize")), "simplify again");
+  const cut = check(splitReductions(check(legalize(simple), "legalize")), "splitReductions");
+  const legal = check(simplify(cut), "simplify again");
   return schedule(legal, fuse(legal, { fuse: options.fuse ?? true }));
 }
 

@@ -127,7 +127,7 @@ class Scheduler {
     const member = group?.loops?.members.get(value);
     if (group === undefined || member === undefined) return false;
     if (group.kind === "contraction" && this.operandValues(group).has(target)) return false;
-    if (!readsOnlyInPlace(group, target, member)) return false;
+    if (!readsOnlyInPlace(group, this.needed(group), target, member)) return false;
     const others = (this.readers.get(target) ?? []).filter((reader) => reader !== group);
     if (others.some((reader) => runsAfter(reader, group))) return false;
     for (const reader of others) group.after.add(reader);
@@ -250,15 +250,31 @@ function copyStep(source: Node, from: Location, to: Location): Step {
   return { kind: "copy", from, to, bytes: bytesOf(source), reads: [], writes: [] };
 }
 
-/** Whether a group reads `target` only at the point where it stores `member`, and not later. */
-function readsOnlyInPlace(group: Group, target: Node, member: Member): boolean {
+/**
+ * Whether a group reads `target` only at the point where it stores `member`, and not later. What a
+ * member reads is read again wherever a later phase computes the member again.
+ */
+function readsOnlyInPlace(
+  group: Group,
+  kept: ReadonlySet<Node>,
+  target: Node,
+  member: Member,
+): boolean {
   if (group.loops === null) return false;
   const place = formKey(group.loops.memberForm(member));
   const stored = member.reduce === null ? member.time : member.time + 1;
-  for (const reader of group.loops.members.values()) {
+  const { members } = group.loops;
+  const latest = new Map<Node, number>();
+  for (const reader of [...members.values()].sort((a, b) => b.node.id - a.node.id)) {
+    const time = Math.max(reader.time, latest.get(reader.node) ?? 0);
     for (const load of loadsOf(reader.expression)) {
+      const source = members.get(load.value);
+      if (source !== undefined && source.reduce === null) {
+        const isLoaded = source.level === "inner" && kept.has(source.node);
+        if (!isLoaded) latest.set(source.node, Math.max(time, latest.get(source.node) ?? 0));
+      }
       if (load.value !== target) continue;
-      if (formKey(load.form) !== place || reader.time > stored) return false;
+      if (formKey(load.form) !== place || time > stored) return false;
       if (reader.level !== member.level && member.reduce === null) return false;
     }
   }

@@ -59,10 +59,16 @@ function lengthenSpin(f: FunctionBuilder, rounds: number): void {
 }
 
 function shortenSpin(f: FunctionBuilder, rounds: number): void {
-  f.get(rounds).i32(spinRounds.barrier.least).emit("i32.gt_s");
-  f.if(() => {
-    f.i32(0).get(rounds).i32(1).emit("i32.shr_s").store("i32.store", controlBlock.spinRounds);
-  });
+  const { least, most } = spinRounds.barrier;
+  const naps = f.local("i32");
+  f.i32(0).i32(0).load("i32.load", controlBlock.barrierNaps).i32(1).emit("i32.add").tee(naps);
+  f.store("i32.store", controlBlock.barrierNaps);
+  f.get(rounds).i32(3).emit("i32.shr_s").set(rounds);
+  f.i32(0);
+  f.get(rounds).i32(least).get(rounds).i32(least).emit("i32.gt_s", "select");
+  f.i32(most).get(naps).i32(63).emit("i32.and", "select");
+  f.store("i32.store", controlBlock.spinRounds);
+  f.release(naps);
 }
 
 /** The last thread opens the barrier; the count is reset before anybody can enter the next one. */

@@ -23,6 +23,8 @@ export const controlBlock = {
   ready: 520,
   /** Rounds a thread spins in a barrier before it sleeps; adapts between `spinRounds`' ends. */
   spinRounds: 524,
+  /** How often a thread went to sleep in a barrier. */
+  barrierNaps: 528,
   /** The command and its operands, written before `sequence`. */
   command: 576,
   slot: 580,
@@ -49,10 +51,11 @@ export interface SpinRounds {
 }
 
 /**
- * A wait that spinning was enough for lengthens the next by 1/64, one that had to sleep halves it.
- * Where every thread has a core, spins grow to about 0.1 ms, the time it takes to wake a thread;
- * where threads take turns on a core, who spins keeps it from those that it waits for (measured:
- * ten times slower), and spins shrink. A round takes some 0.3 ns in WebAssembly, 9 ns in a script.
+ * A wait that spinning was enough for lengthens the next by 1/64; one that had to sleep divides it
+ * by 8, but every 64th makes it longest, to find out whether the times have become better. Where
+ * every thread has a core, spins so grow to 0.1 ms, the time it takes to wake a thread; where
+ * threads take turns on a core, who spins keeps it from those that it waits for (measured: ten
+ * times slower), and spins stay short. A round takes 0.3 ns in WebAssembly, 9 ns in a script.
  */
 export const spinRounds: Readonly<Record<"barrier" | "script", SpinRounds>> = {
   barrier: { least: 2000, start: 30_000, most: 350_000 },

@@ -18,6 +18,11 @@ export interface KernelPlan {
   readonly horizontal: boolean;
   /** Vectors per round of the vector loop. */
   readonly units: number;
+  /**
+   * Outer loop walked in blocks inside the vector loop, for kernels that transpose: what one lane
+   * loads lies next to what it loads in the next round. It is among `inner`.
+   */
+  readonly tile: Loop | null;
   /** Loop whose range is split over threads; null if there is none. */
   readonly parallel: Loop | null;
 }
@@ -145,6 +150,20 @@ function chooseUnits(kernel: Kernel, scalar: boolean): number {
   return reductions === 0 ? byBody : Math.max(1, Math.min(byBody, Math.floor(8 / reductions)));
 }
 
+/** Rows of a block a transposing kernel walks at a time: one cache line of f32. */
+export const TILE = 16;
+
+/** The loop along which strided loads of the vector loop are adjacent, if that is worth blocking. */
+function chooseTile(kernel: Kernel, outer: readonly Loop[], vector: Loop): Loop | null {
+  for (const expression of kernelExpressions(kernel)) {
+    if (expression.kind !== "load" || weightOf(expression) < 1) continue;
+    if (Math.abs(strideOf(expression.form, vector)) <= 1) continue;
+    const adjacent = outer.find((loop) => loop.size >= TILE && strideOf(expression.form, loop) === 1);
+    if (adjacent !== undefined) return adjacent;
+  }
+  return null;
+}
+
 function chooseParallel(outer: readonly Loop[], vector: Loop | null, step: number): Loop | null {
   let best: Loop | null = null;
   let bestRounds = 1;
@@ -161,11 +180,13 @@ function chooseParallel(outer: readonly Loop[], vector: Loop | null, step: numbe
 export function planKernel(kernel: Kernel, nest: LoopNest = planLoops(kernel)): KernelPlan {
   const scalar = kernelDTypes(kernel).has("f64");
   const { loop: vector, horizontal } = chooseVector(kernel, nest);
-  const outer = nest.outer.filter((loop) => loop !== vector);
-  const inner = nest.inner.filter((loop) => loop !== vector);
-  const units = chooseUnits(kernel, scalar);
+  const candidates = nest.outer.filter((loop) => loop !== vector);
+  const tile = scalar || nest.inner.length > 0 ? null : chooseTile(kernel, candidates, vector);
+  const outer = candidates.filter((loop) => loop !== tile);
+  const inner = tile === null ? nest.inner.filter((loop) => loop !== vector) : [tile];
+  const units = tile === null ? chooseUnits(kernel, scalar) : 1;
   const step = scalar ? 1 : 4 * units;
   const splittable = horizontal || vector === trivialLoop ? null : vector;
-  const parallel = chooseParallel(outer, splittable, step);
-  return { scalar, outer, inner, vector, horizontal, units, parallel };
+  const parallel = chooseParallel(candidates, splittable, step);
+  return { scalar, outer, inner, vector, horizontal, units, tile, parallel };
 }

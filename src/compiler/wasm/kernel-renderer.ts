@@ -10,7 +10,7 @@ import type { FunctionBuilder } from "./assembler-function.ts";
 import { accessesOf, ExpressionRenderer } from "./expression-renderer.ts";
 import type { Unit } from "./expression-renderer.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
-import { planKernel, strideOf } from "./kernel-plan.ts";
+import { planKernel, strideOf, TILE } from "./kernel-plan.ts";
 import { reduceIdentity } from "./lanes.ts";
 import type { Lanes } from "./lanes.ts";
 import { Scopes } from "./scopes.ts";
@@ -71,6 +71,8 @@ class KernelWriter {
   private readonly bases: Map<Node, number> = new Map();
   private readonly depths: Map<Expression, number> = new Map();
   private stashPointer: number = -1;
+  /** Range of the tile loop inside the block that is open. */
+  private block: LoopRange | null = null;
 
   constructor(f: FunctionBuilder, kernel: Kernel, plan: KernelPlan, context: RenderContext) {
     this.f = f;
@@ -178,6 +180,7 @@ class KernelWriter {
   }
 
   private range(loop: Loop): LoopRange {
+    if (loop === this.plan.tile && this.block !== null) return this.block;
     return (
       this.context.ranges.get(loop) ?? {
         start: (f) => f.i32(0),
@@ -252,10 +255,35 @@ class KernelWriter {
       this.scopes.within(() => this.row([{ index: 0, remaining: null }]));
       return;
     }
-    this.vectorLoop(this.plan.units, (units) => {
-      this.expressions.advance(accessesOf(this.allStatements(), kernelExpressions(this.kernel)));
-      this.row(units);
+    const body = (): void =>
+      this.vectorLoop(this.plan.units, (units) => {
+        this.expressions.advance(accessesOf(this.allStatements(), kernelExpressions(this.kernel)));
+        this.row(units);
+      });
+    if (this.plan.tile === null) body();
+    else this.blocks(this.plan.tile, body);
+  }
+
+  /** Walks a loop in blocks of TILE around `body`, which sees one block as the loop's range. */
+  private blocks(loop: Loop, body: () => void): void {
+    const { f } = this;
+    const [from, to, end] = f.locals("i32", 3);
+    const range = this.range(loop);
+    range.end(f);
+    f.set(end);
+    range.start(f);
+    f.tee(from).get(end).emit("i32.lt_s");
+    f.if(() => {
+      f.loop((again) => {
+        f.get(from).i32(TILE).emit("i32.add").tee(to).get(end).get(to).get(end);
+        f.emit("i32.lt_s", "select").set(to);
+        this.block = { start: (g) => g.get(from), end: (g) => g.get(to) };
+        body();
+        this.block = null;
+        f.get(to).tee(from).get(end).emit("i32.lt_s").brIf(again);
+      });
     });
+    f.release(from, to, end);
   }
 
   /** All phases for one outer point (or one vector of them). */

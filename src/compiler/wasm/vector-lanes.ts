@@ -258,7 +258,9 @@ export class VectorLanes implements Lanes {
 
   private computeFloat(f: FunctionBuilder, op: ElementwiseOp): void {
     const math = mathFunctions[op];
-    if (math !== undefined) this.math.call(f, math);
+    // Inlined code keeps other vectors in registers: a call saves and reloads them all.
+    if (math === "pow" || math === "sin" || math === "cos") this.math.call(f, math);
+    else if (math !== undefined) this.math.inline(f, math);
     else if (op === "sign") this.floatSign(f);
     else if (op === "rem") this.floatRemainder(f);
     else this.emitTable(f, floatOps, op);
