@@ -49,6 +49,7 @@ export class ThreadPool {
   private broken: string | null = null;
   /** Rounds `join` spins before it sleeps; adapts as barriers do. */
   private rounds: number = spinRounds.script.start;
+  private naps: number = 0;
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -163,7 +164,8 @@ export class ThreadPool {
     if (left > 0) {
       this.rounds = Math.min(this.rounds + (this.rounds >> 6), spinRounds.script.most);
     } else {
-      this.rounds = Math.max(this.rounds >> 1, spinRounds.script.least);
+      const { least, most } = spinRounds.script;
+      this.rounds = (++this.naps & 63) === 0 ? most : Math.max(this.rounds >> 3, least);
       this.sleepUntilDone();
     }
     if (Atomics.load(words, FAILURE) !== 0) this.throwFailure(mayFail);

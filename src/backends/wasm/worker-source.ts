@@ -50,13 +50,14 @@ function serve({ memory, id, threads, scalarMath }) {
     Atomics.notify(words, at.barrierGeneration >> 2);
   }
   let rounds = spin.start;
+  let naps = 0;
   function next(sequence) {
     for (let left = rounds; left > 0; left--) {
       if (Atomics.load(words, at.sequence >> 2) === sequence) continue;
       rounds = Math.min(rounds + (rounds >> 6), spin.most);
       return;
     }
-    rounds = Math.max(rounds >> 1, spin.least);
+    rounds = (++naps & 63) === 0 ? spin.most : Math.max(rounds >> 3, spin.least);
     Atomics.add(words, at.sleepers >> 2, 1);
     while (Atomics.load(words, at.sequence >> 2) === sequence) {
       Atomics.wait(words, at.sequence >> 2, sequence);
