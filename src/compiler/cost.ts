@@ -20,5 +20,6 @@ const expensive: Partial<Readonly<Record<Op, number>>> = {
 /** Cost of computing one element of a node from its operands, in simple vector operations. */
 export function nodeCost(node: Node): number {
   if (opClass[node.op] === "elementwise") return expensive[node.op] ?? 1;
+  if (node.op === "randomBits") return 60;
   return node.op === "gather" || node.op === "pad" ? 2 : 0;
 }

@@ -40,7 +40,9 @@ export type ElementwiseOp =
   | "ne"
   | "lt"
   | "le"
-  | "where";
+  | "where"
+  /** Random bits from (key word 0, key word 1, counter). */
+  | "threefry";
 
 /** Folding operation of a reduction. */
 export type ReduceOp = "sum" | "prod" | "max" | "min";

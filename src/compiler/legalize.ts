@@ -27,7 +27,6 @@ import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import type { ConvAttrs, ConvGradAttrs } from "../ir/ops.ts";
-import { threefry } from "./threefry.ts";
 
 const isHalf = (node: Node): boolean => node.dtype === "f16" || node.dtype === "bf16";
 
@@ -215,8 +214,6 @@ function argsortLast(x: Node, descending: boolean): Node {
 
 function legalizeNode(node: Node): Node {
   switch (node.op) {
-    case "randomBits":
-      return threefry(node.src[0], node.shape);
     case "argmax":
       return legalizeArgmax(node);
     case "topk":

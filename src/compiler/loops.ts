@@ -1,7 +1,7 @@
 import { product } from "../base/integers.ts";
 import type { Axis, Form } from "./affine.ts";
 import { normalizeForm } from "./affine.ts";
-import type { Expression, Kernel, Statement } from "./kernel.ts";
+import type { Expression, Kernel, Phase, Statement } from "./kernel.ts";
 import { walkExpressions } from "./kernel.ts";
 
 /** A loop of a rendered kernel: neighbouring axes that every access walks as one. */
@@ -24,14 +24,25 @@ export function loopStride(form: Form, loop: Loop): number {
   return strideAlong(normalizeForm(form), loop.axes[loop.axes.length - 1]);
 }
 
-/** Every expression of a kernel, operands first. */
-export function kernelExpressions(kernel: Kernel): Expression[] {
+const walks = new WeakMap<object, readonly Expression[]>();
+
+function walkOnce(owner: object, statements: readonly Statement[]): readonly Expression[] {
+  const known = walks.get(owner);
+  if (known !== undefined) return known;
   const found: Expression[] = [];
-  walkExpressions(
-    kernel.phases.flatMap((phase) => phase.statements.flatMap(statementRoots)),
-    (expression) => found.push(expression),
-  );
+  walkExpressions(statements.flatMap(statementRoots), (expression) => found.push(expression));
+  walks.set(owner, found);
   return found;
+}
+
+/** Every expression of a kernel, operands first. */
+export function kernelExpressions(kernel: Kernel): readonly Expression[] {
+  return walkOnce(kernel, kernel.phases.flatMap((phase) => phase.statements));
+}
+
+/** Every expression of one phase, operands first. */
+export function phaseExpressions(phase: Phase): readonly Expression[] {
+  return walkOnce(phase, phase.statements);
 }
 
 /** Expressions a statement evaluates: its value and the dynamic indices of its target. */

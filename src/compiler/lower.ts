@@ -74,6 +74,8 @@ export class Lowering {
         return { kind: "constant", dtype: node.dtype, value: node.attrs.value };
       case "iota":
         return { kind: "index", dtype: "i32", form: coordinates[0] };
+      case "randomBits":
+        return this.randomBits(node, coordinates);
       case "reshape":
         return this.reshape(node, coordinates);
       case "permute": {
@@ -106,6 +108,13 @@ export class Lowering {
       default:
         throw new CompileError(`lower: ${node.op} has no elementwise meaning; it needs a buffer`);
     }
+  }
+
+  private randomBits(node: NodeOf<"randomBits">, coordinates: readonly Form[]): Expression {
+    const [key] = node.src;
+    const word = (offset: number): Expression => this.value(key, [{ offset, terms: [] }]);
+    const counter = cast(flatForm(coordinates, node.shape));
+    return { kind: "apply", dtype: "u32", op: "threefry", operands: [word(0), word(1), counter] };
   }
 
   private reshape(node: NodeOf<"reshape">, coordinates: readonly Form[]): Expression {
@@ -157,6 +166,11 @@ function windowCoordinates(node: NodeOf<"window">, coordinates: readonly Form[])
     ]);
   });
   return moved;
+}
+
+/** An index as u32. */
+function cast(form: Form): Expression {
+  return { kind: "apply", dtype: "u32", op: "cast", operands: [{ kind: "index", dtype: "i32", form }] };
 }
 
 /** Fresh axes for a shape, as coordinates. */

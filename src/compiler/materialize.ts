@@ -106,7 +106,8 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
     inlineDepth.set(node, 1 + Math.max(0, ...node.src.map(depthOf)));
     if ((inlineDepth.get(node) ?? 0) > DEPTH_LIMIT) materialize(node);
     const uses = users.get(node) ?? 0;
-    if (uses < 2 || opClass[node.op] !== "elementwise" || isValue(node)) continue;
+    const computed = opClass[node.op] === "elementwise" || node.op === "randomBits";
+    if (uses < 2 || !computed || isValue(node)) continue;
     const scalar = numel(node.shape) <= 1;
     if (scalar ? cost * uses > SCALAR_LIMIT : cost >= RECOMPUTE_LIMIT) materialize(node);
   }

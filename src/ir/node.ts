@@ -37,12 +37,17 @@ function attributeText(value: unknown): string {
   return String(value);
 }
 
+const attributeKeys = new WeakMap<object, string>();
+
 /** Attributes as canonical text: part of a node's identity and of structural cache keys. */
 export function attributesKey(attrs: object): string {
+  const known = attributeKeys.get(attrs);
+  if (known !== undefined) return known;
+  const entries = Object.entries(attrs);
+  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1));
   let key = "";
-  for (const [name, value] of Object.entries(attrs).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    key += `${name}=${attributeText(value)};`;
-  }
+  for (const [name, value] of entries) key += `${name}=${attributeText(value)};`;
+  attributeKeys.set(attrs, key);
   return key;
 }
 

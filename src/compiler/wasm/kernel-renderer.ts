@@ -2,8 +2,8 @@ import { invariant } from "../../base/errors.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Form } from "../affine.ts";
 import type { Expression, Kernel, Phase, ReduceOp, Statement } from "../kernel.ts";
-import { expressionOperands, walkExpressions } from "../kernel.ts";
-import { kernelExpressions, statementRoots } from "../loops.ts";
+import { expressionOperands } from "../kernel.ts";
+import { kernelExpressions, phaseExpressions, statementRoots } from "../loops.ts";
 import type { Loop, LoopNest } from "../loops.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { FunctionBuilder } from "./assembler-function.ts";
@@ -309,8 +309,7 @@ class KernelWriter {
 
   private hoistRow(phase: Phase, units: readonly Unit[]): void {
     if (phase.level === "outer" || this.isFlat()) return;
-    const parts: Expression[] = [];
-    walkExpressions(phase.statements.flatMap(statementRoots), (part) => parts.push(part));
+    const parts = phaseExpressions(phase);
     for (const unit of units) this.hoist(this.rowDepth, parts, phase.statements, unit);
   }
 
@@ -366,8 +365,7 @@ class KernelWriter {
   }
 
   private innerLoop(level: number, phase: Phase, units: readonly Unit[]): void {
-    const parts: Expression[] = [];
-    walkExpressions(phase.statements.flatMap(statementRoots), (part) => parts.push(part));
+    const parts = phaseExpressions(phase);
     const loop = this.plan.inner[level];
     if (loop !== undefined) {
       this.loop(loop, () => {

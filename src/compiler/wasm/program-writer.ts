@@ -69,7 +69,7 @@ class ProgramWriter {
       libraryFunctions.map((name) => [name, module.importFunction("lib", name, params, [])]),
     );
     const scalarMath = new ScalarMath(module);
-    this.vector = new VectorLanes(new VectorMath(module, { fma: target.fma }), scalarMath);
+    this.vector = new VectorLanes(module, new VectorMath(module, { fma: target.fma }), scalarMath);
     this.scalar = new ScalarLanes(scalarMath, this.vector);
     this.barrier = defineBarrier(module, shared);
   }

@@ -174,6 +174,15 @@ export class ScalarLanes implements Lanes {
       f.emit("select");
       return;
     }
+    if (op === "threefry") {
+      for (const operand of operands) {
+        operand();
+        f.emit("i32x4.splat");
+      }
+      this.vector.threefry(f);
+      f.lane("i32x4.extract_lane", 0);
+      return;
+    }
     if (op !== "pow" && !isScalarFunction(op)) for (const operand of operands) operand();
     if (op === "cast") this.cast(f, from, to);
     else if (op === "bitcast") this.bitcast(f, from, to);

@@ -2,11 +2,13 @@ import { CompileError } from "../../base/errors.ts";
 import type { DType } from "../../ir/dtype.ts";
 import { isFloat, isUnsigned } from "../../ir/dtype.ts";
 import type { ElementwiseOp, ReduceOp } from "../kernel.ts";
-import type { FunctionBuilder, ValueType } from "./assembler-function.ts";
+import type { FunctionBuilder, FunctionRef, ValueType } from "./assembler-function.ts";
 import type { PlainOp } from "./assembler-opcodes.ts";
+import type { ModuleBuilder } from "./assembler.ts";
 import { pushLoadedHalf, pushStoredHalf } from "./half-lanes.ts";
 import type { Lanes, Operand } from "./lanes.ts";
 import type { ScalarMath } from "./program-math.ts";
+import { defineThreefry } from "./threefry-lanes.ts";
 import type { VectorFunction, VectorMath } from "./vector-math.ts";
 
 type OpTable = Partial<Readonly<Record<ElementwiseOp, PlainOp>>>;
@@ -121,8 +123,11 @@ export class VectorLanes implements Lanes {
   readonly width: 1 | 4 = 4;
   private readonly math: VectorMath;
   private readonly scalarMath: ScalarMath;
+  private readonly module: ModuleBuilder;
+  private random: FunctionRef | null = null;
 
-  constructor(math: VectorMath, scalarMath: ScalarMath) {
+  constructor(module: ModuleBuilder, math: VectorMath, scalarMath: ScalarMath) {
+    this.module = module;
     this.math = math;
     this.scalarMath = scalarMath;
   }
@@ -231,11 +236,18 @@ export class VectorLanes implements Lanes {
       return;
     }
     for (const operand of operands) operand();
-    if (op === "cast") this.cast(f, from, to);
+    if (op === "threefry") this.threefry(f);
+    else if (op === "cast") this.cast(f, from, to);
     else if (op === "bitcast") this.bitcast(f, from, to);
     else if (isFloat(from)) this.applyFloat(f, op, to);
     else if (from === "bool") this.emitTable(f, boolOps, op);
     else this.applyInteger(f, op, from, to);
+  }
+
+  /** Key words and counter on the stack. */
+  threefry(f: FunctionBuilder): void {
+    this.random ??= defineThreefry(this.module);
+    f.call(this.random);
   }
 
   private emitTable(f: FunctionBuilder, table: OpTable, op: ElementwiseOp): void {
