@@ -1,5 +1,4 @@
 import { ConfigError } from "../base/errors.ts";
-import { stack } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireInRange } from "./checks.ts";
 
@@ -24,18 +23,15 @@ function requireGradients(owner: string, grads: readonly Tensor[]): void {
 /** Norm of all gradients as one vector, accumulated in f32 (f64 for f64). */
 function totalNormOf(grads: readonly Tensor[], normType: number): Tensor {
   const dtype = grads.some((grad) => grad.dtype === "f64") ? "f64" : "f32";
-  const wide = grads.map((grad) => grad.to(dtype));
-  const combine = (parts: Tensor[]): Tensor => (parts.length === 1 ? parts[0] : stack(parts));
-  if (normType === Infinity) return combine(wide.map((grad) => grad.abs().amax())).amax();
-  if (normType === 2)
-    return combine(wide.map((grad) => grad.square().sum()))
-      .sum()
-      .sqrt();
-  if (normType === 1) return combine(wide.map((grad) => grad.abs().sum())).sum();
-  const powers = wide.map((grad) => grad.abs().pow(normType).sum());
-  return combine(powers)
-    .sum()
-    .pow(1 / normType);
+  const sumOf = (part: (grad: Tensor) => Tensor): Tensor =>
+    grads.map((grad) => part(grad.to(dtype)).sum()).reduce((sum, one) => sum.add(one));
+  if (normType === Infinity) {
+    const largest = grads.map((grad) => grad.to(dtype).abs().amax());
+    return largest.reduce((most, one) => most.maximum(one));
+  }
+  if (normType === 2) return sumOf((grad) => grad.square()).sqrt();
+  if (normType === 1) return sumOf((grad) => grad.abs());
+  return sumOf((grad) => grad.abs().pow(normType)).pow(1 / normType);
 }
 
 /**
