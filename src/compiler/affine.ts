@@ -40,12 +40,16 @@ export function makeAxis(size: number, dynamic: Expression | null = null): Axis 
 
 /** The form that is the axis itself; 0 for an axis of size 1. */
 export function axisForm(axis: Axis): Form {
-  return axis.size === 1 && axis.dynamic === null ? zeroForm : { offset: 0, terms: [{ axis, stride: 1 }] };
+  return axis.size === 1 && axis.dynamic === null
+    ? zeroForm
+    : { offset: 0, terms: [{ axis, stride: 1 }] };
 }
 
 /** The axes an axis was split into, outermost first; itself if it was not. */
 export function leafAxes(axis: Axis): Axis[] {
-  return axis.split === null ? [axis] : [...leafAxes(axis.split.outer), ...leafAxes(axis.split.inner)];
+  return axis.split === null
+    ? [axis]
+    : [...leafAxes(axis.split.outer), ...leafAxes(axis.split.inner)];
 }
 
 function addTerms(into: Map<Axis, number>, axis: Axis, stride: number): void {
@@ -129,7 +133,12 @@ function divide(start: Form, size: number): readonly [Form, Form] | null {
     }
     const crossing = low.find(({ axis, stride }) => {
       const inner = size / Math.abs(stride);
-      return axis.dynamic === null && Number.isInteger(inner) && axis.size > inner && axis.size % inner === 0;
+      return (
+        axis.dynamic === null &&
+        Number.isInteger(inner) &&
+        axis.size > inner &&
+        axis.size % inner === 0
+      );
     });
     if (crossing === undefined) return null;
     splitAxis(crossing.axis, size / Math.abs(crossing.stride));

@@ -37,7 +37,10 @@ class KernelBuilder {
       statements: this.phases.get(time) ?? [],
     }));
     return {
-      name: members.map((member) => member.node.op).join("_").slice(0, 60),
+      name: members
+        .map((member) => member.node.op)
+        .join("_")
+        .slice(0, 60),
       outer: this.group.outerAxes(),
       inner: this.group.innerAxes(),
       phases,
@@ -121,10 +124,7 @@ class KernelBuilder {
 }
 
 /** The same expression over other operands; dynamic axes of its forms are rebuilt too. */
-function mapOperands(
-  expression: Expression,
-  map: (operand: Expression) => Expression,
-): Expression {
+function mapOperands(expression: Expression, map: (operand: Expression) => Expression): Expression {
   switch (expression.kind) {
     case "apply": {
       const operands = expression.operands.map(map);
@@ -133,7 +133,10 @@ function mapOperands(
         : { ...expression, operands };
     }
     case "masked": {
-      const bounds = expression.bounds.map((bound) => ({ ...bound, form: mapForm(bound.form, map) }));
+      const bounds = expression.bounds.map((bound) => ({
+        ...bound,
+        form: mapForm(bound.form, map),
+      }));
       return { ...expression, inside: map(expression.inside), bounds };
     }
     case "load":
@@ -150,7 +153,8 @@ function mapForm(form: Form, map: (operand: Expression) => Expression): Form {
   if (form.terms.every((term) => term.axis.dynamic === null)) return form;
   return combineForms(
     form.terms.map(({ axis, stride }) => {
-      if (axis.dynamic === null) return [{ offset: 0, terms: [{ axis, stride: 1 }] }, stride] as const;
+      if (axis.dynamic === null)
+        return [{ offset: 0, terms: [{ axis, stride: 1 }] }, stride] as const;
       const dynamic = map(axis.dynamic);
       const cache = mappedAxes.get(axis) ?? new WeakMap<Expression, Axis>();
       mappedAxes.set(axis, cache);
@@ -197,8 +201,12 @@ function buildConcatKernels(node: Node, dim: number, isValue: IsValue): Kernel[]
   for (const part of node.src) {
     const coordinates = freshCoordinates(part.shape);
     const value = new Lowering(isValue).value(part, coordinates);
-    const moved = coordinates.map((form, i) => (i === dim ? combineForms([[form, 1]], start) : form));
-    kernels.push(storeKernel("concat", node, leavesOf(coordinates), value, flatForm(moved, node.shape)));
+    const moved = coordinates.map((form, i) =>
+      i === dim ? combineForms([[form, 1]], start) : form,
+    );
+    kernels.push(
+      storeKernel("concat", node, leavesOf(coordinates), value, flatForm(moved, node.shape)),
+    );
     start += part.shape[dim];
   }
   return kernels;
@@ -260,7 +268,13 @@ function buildScatterKernels(
   const [base, index, updates] = node.src;
   const whole = freshCoordinates(node.shape);
   const initial = new Lowering(isValue).value(base, whole);
-  const fill = storeKernel("scatter_base", node, leavesOf(whole), initial, flatForm(whole, node.shape));
+  const fill = storeKernel(
+    "scatter_base",
+    node,
+    leavesOf(whole),
+    initial,
+    flatForm(whole, node.shape),
+  );
   const coordinates = freshCoordinates(index.shape);
   const lowering = new Lowering(isValue);
   const value = lowering.value(updates, coordinates);

@@ -31,7 +31,12 @@ export interface Fusion {
   readonly values: ReadonlySet<Node>;
 }
 
-const contractions: ReadonlySet<Op> = new Set<Op>(["dot", "conv", "convInputGrad", "convWeightGrad"]);
+const contractions: ReadonlySet<Op> = new Set<Op>([
+  "dot",
+  "conv",
+  "convInputGrad",
+  "convWeightGrad",
+]);
 const specials: ReadonlySet<Op> = new Set<Op>(["scan", "scatter", "argsort", "custom", "concat"]);
 
 /** Whether `from` runs, directly or not, after `target`. */
@@ -61,7 +66,10 @@ class Grouping {
 
   add(node: Node): void {
     if (contractions.has(node.op) || specials.has(node.op)) {
-      const needed = new Set([...operandValues(node, this.isValue), ...barrierValues(node, this.isValue)]);
+      const needed = new Set([
+        ...operandValues(node, this.isValue),
+        ...barrierValues(node, this.isValue),
+      ]);
       const kind = contractions.has(node.op) ? "contraction" : "special";
       return this.open(node, kind, null, needed, buildSpecialKernels(node, this.isValue));
     }
@@ -100,7 +108,8 @@ class Grouping {
       if (producer === group) continue;
       group.reads.add(value);
       if (producer !== undefined) group.after.add(producer);
-      else if (value.op !== "input") throw new CompileError(`fuse: ${value.op} read before it is made`);
+      else if (value.op !== "input")
+        throw new CompileError(`fuse: ${value.op} read before it is made`);
       const readers = this.readers.get(value) ?? new Set();
       this.readers.set(value, readers.add(group));
     }
@@ -184,7 +193,9 @@ function barrierValues(node: Node, isValue: (node: Node) => boolean): Set<Node> 
 
 /** Groups in an order in which each runs after what it needs, earliest node first. */
 export function orderGroups(groups: readonly Group[]): Group[] {
-  const rank = new Map(groups.map((group) => [group, Math.max(...group.produces.map((n) => n.id))]));
+  const rank = new Map(
+    groups.map((group) => [group, Math.max(...group.produces.map((n) => n.id))]),
+  );
   const done = new Set<Group>();
   const ordered: Group[] = [];
   const place = (group: Group): void => {
@@ -194,7 +205,8 @@ export function orderGroups(groups: readonly Group[]): Group[] {
     for (const earlier of before) place(earlier);
     ordered.push(group);
   };
-  for (const group of groups.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0))) place(group);
+  for (const group of groups.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0)))
+    place(group);
   return ordered;
 }
 

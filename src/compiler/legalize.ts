@@ -92,7 +92,13 @@ function convByReduction(x: Node, w: Node, attrs: ConvAttrs): Node {
   const sizes = windows.shape.slice(2, 2 + rank);
   // [N, G, C/G, P…, K…] → [N, G, 1, P…, C/G, K…]
   const split = reshape(windows, [batch, groups, channels / groups, ...sizes, ...size]);
-  const order = [0, 1, ...range(rank).map((i) => i + 3), 2, ...range(rank).map((i) => i + 3 + rank)];
+  const order = [
+    0,
+    1,
+    ...range(rank).map((i) => i + 3),
+    2,
+    ...range(rank).map((i) => i + 3 + rank),
+  ];
   const moved = permute(split, order);
   const inner = [channels / groups, ...size];
   const domain = [batch, groups, outputs / groups, ...sizes, ...inner];
@@ -109,7 +115,10 @@ function adjointWeight(w: Node, groups: number): Node {
   const split = reshape(w, [groups, outputs / groups, channels, ...size]);
   const swapped = transpose(split, 1, 2);
   const merged = reshape(swapped, [groups * channels, outputs / groups, ...size]);
-  return flip(merged, range(size.length).map((i) => i + 2));
+  return flip(
+    merged,
+    range(size.length).map((i) => i + 2),
+  );
 }
 
 /** Input gradient as a stride-1 convolution of the stretched gradient with the adjoint kernel. */
@@ -181,7 +190,9 @@ function legalizeContraction(node: Node): Node {
   const [left, right] = narrowed ? [cast(a, "f32"), cast(b, "f32")] : [a, b];
   switch (node.op) {
     case "conv":
-      return narrowed ? cast(conv(left, right, node.attrs), node.dtype) : convByReduction(a, b, node.attrs);
+      return narrowed
+        ? cast(conv(left, right, node.attrs), node.dtype)
+        : convByReduction(a, b, node.attrs);
     case "convInputGrad":
       if (narrowed) return cast(convInputGrad(left, right, node.attrs), node.dtype);
       return legalizeDeep(inputGradByConv(a, b, node.attrs));
@@ -208,7 +219,10 @@ function sortAlongLast(x: Node, dim: number, descending: boolean): Node {
 }
 
 function argsortLast(x: Node, descending: boolean): Node {
-  const rows = reshape(x, [x.shape.slice(0, -1).reduce((a, b) => a * b, 1), x.shape[x.shape.length - 1]]);
+  const rows = reshape(x, [
+    x.shape.slice(0, -1).reduce((a, b) => a * b, 1),
+    x.shape[x.shape.length - 1],
+  ]);
   return reshape(argsort(rows, 1, descending), x.shape);
 }
 

@@ -3,7 +3,15 @@ import type { Node } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
 import type { Axis, Form } from "./affine.ts";
-import { axisForm, flatForm, formKey, leafAxes, makeAxis, normalizeForm, reshapeCoordinates } from "./affine.ts";
+import {
+  axisForm,
+  flatForm,
+  formKey,
+  leafAxes,
+  makeAxis,
+  normalizeForm,
+  reshapeCoordinates,
+} from "./affine.ts";
 import type { Expression, ReduceOp } from "./kernel.ts";
 import { walkExpressions } from "./kernel.ts";
 import { Lowering, NeedsBuffer } from "./lower.ts";
@@ -171,7 +179,8 @@ export class LoopGroup {
     const live = this.leaves().filter((axis) => folded.has(axis));
     if (this.hasReduction()) {
       const current = this.innerAxes().filter((axis) => axis.size !== 1);
-      if (live.length !== current.length || live.some((axis, i) => axis !== current[i])) return null;
+      if (live.length !== current.length || live.some((axis, i) => axis !== current[i]))
+        return null;
     } else {
       this.reduced = live;
     }
@@ -216,7 +225,8 @@ export class LoopGroup {
   /** Members may only be read at the very point the loops are at. */
   private readsAligned(member: Member): boolean {
     const aligned = (load: Extract<Expression, { kind: "load" }>): boolean => {
-      if (load.value === this.root) return formKey(load.form) === formKey(canonicalForm(this.leaves()));
+      if (load.value === this.root)
+        return formKey(load.form) === formKey(canonicalForm(this.leaves()));
       const source = this.members.get(load.value);
       if (source === undefined) return true;
       const whole = source.level === "inner" && source.reduce === null;

@@ -37,7 +37,10 @@ function walkOnce(owner: object, statements: readonly Statement[]): readonly Exp
 
 /** Every expression of a kernel, operands first. */
 export function kernelExpressions(kernel: Kernel): readonly Expression[] {
-  return walkOnce(kernel, kernel.phases.flatMap((phase) => phase.statements));
+  return walkOnce(
+    kernel,
+    kernel.phases.flatMap((phase) => phase.statements),
+  );
 }
 
 /** Every expression of one phase, operands first. */
@@ -48,7 +51,9 @@ export function phaseExpressions(phase: Phase): readonly Expression[] {
 /** Expressions a statement evaluates: its value and the dynamic indices of its target. */
 export function statementRoots(statement: Statement): Expression[] {
   if (!("form" in statement)) return [statement.value];
-  const dynamic = statement.form.terms.flatMap(({ axis }) => (axis.dynamic === null ? [] : [axis.dynamic]));
+  const dynamic = statement.form.terms.flatMap(({ axis }) =>
+    axis.dynamic === null ? [] : [axis.dynamic],
+  );
   return [statement.value, ...dynamic];
 }
 

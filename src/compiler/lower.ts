@@ -121,7 +121,10 @@ export class Lowering {
     const source = node.src[0];
     if (this.isValue(source)) return this.load(source, flatForm(coordinates, node.shape));
     if (uniformValue(source) !== undefined) {
-      return this.value(source, source.shape.map(() => zeroForm));
+      return this.value(
+        source,
+        source.shape.map(() => zeroForm),
+      );
     }
     const inner = reshapeCoordinates(coordinates, node.shape, source.shape);
     if (inner === null) throw new NeedsBuffer(source);
@@ -170,7 +173,12 @@ function windowCoordinates(node: NodeOf<"window">, coordinates: readonly Form[])
 
 /** An index as u32. */
 function cast(form: Form): Expression {
-  return { kind: "apply", dtype: "u32", op: "cast", operands: [{ kind: "index", dtype: "i32", form }] };
+  return {
+    kind: "apply",
+    dtype: "u32",
+    op: "cast",
+    operands: [{ kind: "index", dtype: "i32", form }],
+  };
 }
 
 /** Fresh axes for a shape, as coordinates. */

@@ -102,7 +102,8 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
     }
     const cost = node.src.reduce((sum, source) => sum + costOf(source), nodeCost(node));
     inlineCost.set(node, Math.min(cost, COST_CAP));
-    const depthOf = (source: Node): number => (isValue(source) ? 0 : (inlineDepth.get(source) ?? 0));
+    const depthOf = (source: Node): number =>
+      isValue(source) ? 0 : (inlineDepth.get(source) ?? 0);
     inlineDepth.set(node, 1 + Math.max(0, ...node.src.map(depthOf)));
     if ((inlineDepth.get(node) ?? 0) > DEPTH_LIMIT) materialize(node);
     const uses = users.get(node) ?? 0;

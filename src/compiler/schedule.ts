@@ -22,7 +22,12 @@ export type Location =
 
 /** One thing a program does. */
 export type Step =
-  | { readonly kind: "kernel"; readonly kernel: Kernel; readonly reads: Node[]; readonly writes: Node[] }
+  | {
+      readonly kind: "kernel";
+      readonly kernel: Kernel;
+      readonly reads: Node[];
+      readonly writes: Node[];
+    }
   | {
       readonly kind: "contraction";
       readonly node: Node;
@@ -32,7 +37,12 @@ export type Step =
       readonly writes: Node[];
     }
   | { readonly kind: "sort"; readonly node: Node; readonly reads: Node[]; readonly writes: Node[] }
-  | { readonly kind: "custom"; readonly node: Node; readonly reads: Node[]; readonly writes: Node[] }
+  | {
+      readonly kind: "custom";
+      readonly node: Node;
+      readonly reads: Node[];
+      readonly writes: Node[];
+    }
   | {
       readonly kind: "copy";
       readonly from: Location;
@@ -148,7 +158,9 @@ class Scheduler {
 
   private needed(group: Group): Set<Node> {
     const needed = new Set<Node>();
-    const outputs = new Set(this.graph.outputs.flatMap((n) => (n.op === "assign" ? [n.src[1]] : [n])));
+    const outputs = new Set(
+      this.graph.outputs.flatMap((n) => (n.op === "assign" ? [n.src[1]] : [n])),
+    );
     for (const node of group.produces) {
       const readers = this.readers.get(node) ?? [];
       if (outputs.has(node) || readers.some((reader) => reader !== group)) needed.add(node);

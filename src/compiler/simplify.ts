@@ -29,7 +29,17 @@ const folds: Partial<Readonly<Record<Op, Fold>>> = {
   le: (a, b) => Number(a <= b),
 };
 
-const integerFolds: ReadonlySet<Op> = new Set(["neg", "add", "sub", "eq", "ne", "lt", "le", "max", "min"]);
+const integerFolds: ReadonlySet<Op> = new Set([
+  "neg",
+  "add",
+  "sub",
+  "eq",
+  "ne",
+  "lt",
+  "le",
+  "max",
+  "min",
+]);
 const viewOps: ReadonlySet<Op> = new Set(["reshape", "permute", "expand", "slice", "window"]);
 
 /** The number every element of the node has, if the graph alone tells; undefined otherwise. */

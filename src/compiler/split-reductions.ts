@@ -55,6 +55,8 @@ function splitReduction(node: Reduction): Node {
  * their accuracy. The cut depends on the shape alone: results do not change with the machine.
  */
 export function splitReductions(graph: Graph): Graph {
-  const outputs = rewrite(graph.outputs, (node) => (isReduction(node) ? splitReduction(node) : node));
+  const outputs = rewrite(graph.outputs, (node) =>
+    isReduction(node) ? splitReduction(node) : node,
+  );
   return { inputs: graph.inputs, outputs };
 }

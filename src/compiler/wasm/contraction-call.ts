@@ -2,7 +2,13 @@ import { CompileError } from "../../base/errors.ts";
 import type { Node } from "../../ir/node.ts";
 import type { ConvAttrs, ConvGradAttrs } from "../../ir/ops.ts";
 import type { StridedView } from "../lower.ts";
-import { convFlops, convInputGradient, convWorkspaceBytes, CONV_DESC_BYTES, writeConvDesc } from "./library/conv-desc.ts";
+import {
+  convFlops,
+  convInputGradient,
+  convWorkspaceBytes,
+  CONV_DESC_BYTES,
+  writeConvDesc,
+} from "./library/conv-desc.ts";
 import type { ConvDesc, Triple } from "./library/conv-desc.ts";
 import { GEMM_DESC_BYTES, gemmField, gemmFlops, writeGemmDesc } from "./library/gemm-desc.ts";
 import type { GemmDesc } from "./library/gemm-desc.ts";
@@ -39,7 +45,12 @@ export function contractionCall(
     case "dot":
       return gemmCall(node, operands, options);
     case "conv":
-      return convCall("conv_thread", convDesc(node.src[0], node.src[1], node, node.attrs), operands, options);
+      return convCall(
+        "conv_thread",
+        convDesc(node.src[0], node.src[1], node, node.attrs),
+        operands,
+        options,
+      );
     case "convInputGrad": {
       const forward = convDesc(node, node.src[1], node.src[0], node.attrs);
       return convCall("conv_thread", convInputGradient(forward), operands, options);
@@ -63,7 +74,10 @@ function mergeBatch(dims: readonly BatchDim[]): BatchDim[] {
   const merged: BatchDim[] = [];
   for (const dim of dims.filter((candidate) => candidate.size !== 1)) {
     const last = merged[merged.length - 1];
-    if (last !== undefined && last.strides.every((stride, i) => stride === dim.strides[i] * dim.size)) {
+    if (
+      last !== undefined &&
+      last.strides.every((stride, i) => stride === dim.strides[i] * dim.size)
+    ) {
       merged[merged.length - 1] = { size: last.size * dim.size, strides: dim.strides };
     } else merged.push(dim);
   }
@@ -82,7 +96,9 @@ function gemmCall(node: Node, operands: readonly StridedView[], options: CallOpt
     stride *= node.shape[dim];
   }
   const dims = mergeBatch(
-    node.shape.slice(0, -2).map((size, dim) => ({ size, strides: [a.strides[dim], b.strides[dim], result[dim]] })),
+    node.shape
+      .slice(0, -2)
+      .map((size, dim) => ({ size, strides: [a.strides[dim], b.strides[dim], result[dim]] })),
   );
   const inner = dims[dims.length - 1] ?? { size: 1, strides: [0, 0, 0] };
   const outer = dims[dims.length - 2] ?? { size: 1, strides: [0, 0, 0] };

@@ -188,7 +188,10 @@ export class ExpressionRenderer {
     for (const { loop, index } of this.open) {
       const stride = strideOf(form, loop);
       if (stride === 0) continue;
-      this.f.get(index).i32(stride * scale).emit("i32.mul", "i32.add");
+      this.f
+        .get(index)
+        .i32(stride * scale)
+        .emit("i32.mul", "i32.add");
     }
   }
 
@@ -308,7 +311,11 @@ export class ExpressionRenderer {
       this.lanes.extractIndex(f, lane);
       f.set(position);
       f.get(position).i32(0).get(position).i32(0).emit("i32.gt_s", "select").set(position);
-      f.get(position).i32(axis.size - 1).get(position).i32(axis.size - 1).emit("i32.lt_s", "select");
+      f.get(position)
+        .i32(axis.size - 1)
+        .get(position)
+        .i32(axis.size - 1)
+        .emit("i32.lt_s", "select");
       f.i32(stride * scale).emit("i32.mul", "i32.add");
     }
     f.release(position);
@@ -330,7 +337,9 @@ export class ExpressionRenderer {
     f.set(result);
     this.prepareDynamic(form, unit);
     this.eachLane(unit, (lane) => {
-      lanes.loadLane(f, value.dtype, result, lane, () => this.pushLaneAddress(value, form, unit, lane));
+      lanes.loadLane(f, value.dtype, result, lane, () =>
+        this.pushLaneAddress(value, form, unit, lane),
+      );
       f.set(result);
     });
     f.get(result).release(result);
@@ -382,12 +391,19 @@ export class ExpressionRenderer {
     const dynamicLanes = this.scattered(form);
     const adjacent = stride === 1 && !dynamicLanes;
     if (adjacent || lanes.width === 1) this.storeAdjacent(target, form, unit, value, accumulate);
-    else if (stride === 0 && !dynamicLanes) this.storeLane(target, form, unit, value, 0, accumulate);
+    else if (stride === 0 && !dynamicLanes)
+      this.storeLane(target, form, unit, value, 0, accumulate);
     else this.eachLane(unit, (lane) => this.storeLane(target, form, unit, value, lane, accumulate));
     f.release(value);
   }
 
-  private storeAdjacent(target: Node, form: Form, unit: Unit, value: number, accumulate: boolean): void {
+  private storeAdjacent(
+    target: Node,
+    form: Form,
+    unit: Unit,
+    value: number,
+    accumulate: boolean,
+  ): void {
     const { f, lanes } = this;
     const bytes = dtypeBytes(target.dtype);
     const offset = unit.index * lanes.width * bytes;
@@ -461,6 +477,7 @@ export function accessesOf(
     if (expression.kind === "index") add(expression.form, null);
     if (expression.kind === "masked") for (const bound of expression.bounds) add(bound.form, null);
   }
-  for (const statement of statements) if ("form" in statement) add(statement.form, statement.target);
+  for (const statement of statements)
+    if ("form" in statement) add(statement.form, statement.target);
   return accesses;
 }

@@ -75,7 +75,9 @@ export class Variation {
       case "index":
         return this.moves(expression.form);
       case "masked":
-        return this.has(expression.inside) || expression.bounds.some(({ form }) => this.moves(form));
+        return (
+          this.has(expression.inside) || expression.bounds.some(({ form }) => this.moves(form))
+        );
       case "stash":
         return true;
       case "accumulator":
@@ -158,7 +160,9 @@ function chooseTile(kernel: Kernel, outer: readonly Loop[], vector: Loop): Loop 
   for (const expression of kernelExpressions(kernel)) {
     if (expression.kind !== "load" || weightOf(expression) < 1) continue;
     if (Math.abs(strideOf(expression.form, vector)) <= 1) continue;
-    const adjacent = outer.find((loop) => loop.size >= TILE && strideOf(expression.form, loop) === 1);
+    const adjacent = outer.find(
+      (loop) => loop.size >= TILE && strideOf(expression.form, loop) === 1,
+    );
     if (adjacent !== undefined) return adjacent;
   }
   return null;

@@ -33,9 +33,11 @@ export interface RenderContext {
 }
 
 /** Bytes of one element in a stash, which keeps what registers hold. */
-const stashElement = (dtype: DType, width: number): number => (width === 4 ? 16 : dtype === "f64" ? 8 : 4);
+const stashElement = (dtype: DType, width: number): number =>
+  width === 4 ? 16 : dtype === "f64" ? 8 : 4;
 
-const innerSize = (kernel: Kernel): number => kernel.inner.reduce((size, axis) => size * axis.size, 1);
+const innerSize = (kernel: Kernel): number =>
+  kernel.inner.reduce((size, axis) => size * axis.size, 1);
 
 /** Bytes one stash takes in a thread's scratch. */
 function stashSize(kernel: Kernel, plan: KernelPlan): number {
@@ -127,10 +129,14 @@ class KernelWriter {
     if (known !== undefined) return known;
     const { outer, inner, vector, horizontal } = this.plan;
     const row = outer.length + (horizontal ? 0 : 1);
-    let depth = Math.max(0, ...expressionOperands(expression).map((operand) => this.depth(operand)));
+    let depth = Math.max(
+      0,
+      ...expressionOperands(expression).map((operand) => this.depth(operand)),
+    );
     if (expression.kind === "accumulator") depth = row;
     if (expression.kind === "stash") depth = row + inner.length + 1;
-    const moves = (loop: Loop): boolean => formsOf(expression).some((form) => strideOf(form, loop) !== 0);
+    const moves = (loop: Loop): boolean =>
+      formsOf(expression).some((form) => strideOf(form, loop) !== 0);
     outer.forEach((loop, i) => {
       if (moves(loop)) depth = Math.max(depth, i + 1);
     });
@@ -147,13 +153,19 @@ class KernelWriter {
   }
 
   /** Computes here what deeper code needs and what cannot change any more below this depth. */
-  private hoist(depth: number, all: readonly Expression[], statements: readonly Statement[], unit?: Unit): void {
+  private hoist(
+    depth: number,
+    all: readonly Expression[],
+    statements: readonly Statement[],
+    unit?: Unit,
+  ): void {
     const wanted = new Set<Expression>();
     for (const expression of all) {
       if (this.depth(expression) <= depth) continue;
       for (const operand of expressionOperands(expression)) wanted.add(operand);
     }
-    for (const statement of statements) statementRoots(statement).forEach((root) => wanted.add(root));
+    for (const statement of statements)
+      statementRoots(statement).forEach((root) => wanted.add(root));
     for (const expression of all) {
       if (!wanted.has(expression) || this.depth(expression) !== depth) continue;
       if (expression.kind === "accumulator") continue;
@@ -163,7 +175,8 @@ class KernelWriter {
 
   /** What a row computes itself may depend on its reductions: that is hoisted phase by phase. */
   private hoistOuter(depth: number): void {
-    if (depth < this.rowDepth) this.hoist(depth, kernelExpressions(this.kernel), this.allStatements());
+    if (depth < this.rowDepth)
+      this.hoist(depth, kernelExpressions(this.kernel), this.allStatements());
   }
 
   private outerLoop(level: number): void {
@@ -320,7 +333,10 @@ class KernelWriter {
   /** Reductions along the vector loop use one accumulator per unrolled vector. */
   private accumulatorUnits(units: readonly Unit[]): readonly Unit[] {
     if (!this.plan.horizontal) return units;
-    return Array.from({ length: this.plan.units }, (_, index): Unit => ({ index, remaining: null }));
+    return Array.from({ length: this.plan.units }, (_, index): Unit => ({
+      index,
+      remaining: null,
+    }));
   }
 
   private openAccumulators(phase: Phase, units: readonly Unit[]): number[] {
@@ -370,7 +386,8 @@ class KernelWriter {
     if (loop !== undefined) {
       this.loop(loop, () => {
         this.expressions.advance(accessesOf(phase.statements, parts));
-        for (const unit of units) this.hoist(this.rowDepth + level + 1, parts, phase.statements, unit);
+        for (const unit of units)
+          this.hoist(this.rowDepth + level + 1, parts, phase.statements, unit);
         this.innerLoop(level + 1, phase, units);
       });
       return;
@@ -470,7 +487,12 @@ class KernelWriter {
     const offset = this.pushStashAddress(id, dtype, unit);
     f.get(value);
     if (lanes.width === 4) f.store("v128.store", offset, 2);
-    else lanes.store(f, dtype === "f64" ? "f64" : lanes.valueType(dtype) === "f32" ? "f32" : "i32", offset);
+    else
+      lanes.store(
+        f,
+        dtype === "f64" ? "f64" : lanes.valueType(dtype) === "f32" ? "f32" : "i32",
+        offset,
+      );
     f.release(value);
   }
 
@@ -478,7 +500,12 @@ class KernelWriter {
     const { f, lanes } = this;
     const offset = this.pushStashAddress(id, dtype, unit);
     if (lanes.width === 4) f.load("v128.load", offset, 2);
-    else lanes.load(f, dtype === "f64" ? "f64" : lanes.valueType(dtype) === "f32" ? "f32" : "i32", offset);
+    else
+      lanes.load(
+        f,
+        dtype === "f64" ? "f64" : lanes.valueType(dtype) === "f32" ? "f32" : "i32",
+        offset,
+      );
   }
 }
 

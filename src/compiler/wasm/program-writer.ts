@@ -16,7 +16,13 @@ import { contractionCall, hasSimpleBatch } from "./contraction-call.ts";
 import { planKernel } from "./kernel-plan.ts";
 import { scratchBytes, writeKernel } from "./kernel-renderer.ts";
 import type { LoopRange } from "./kernel-renderer.ts";
-import type { HostCall, HostOperand, StepFacts, WasmProgramCode, WasmTarget } from "./program-code.ts";
+import type {
+  HostCall,
+  HostOperand,
+  StepFacts,
+  WasmProgramCode,
+  WasmTarget,
+} from "./program-code.ts";
 import { ScalarMath } from "./program-math.ts";
 import { ScalarLanes } from "./scalar-lanes.ts";
 import { defineSort } from "./sort-kernel.ts";
@@ -61,7 +67,11 @@ class ProgramWriter {
     this.target = target;
     const { module } = this;
     const { shared } = target;
-    module.importMemory("env", "memory", shared ? { initial: 1, maximum: MAXIMUM_PAGES, shared } : { initial: 1 });
+    module.importMemory(
+      "env",
+      "memory",
+      shared ? { initial: 1, maximum: MAXIMUM_PAGES, shared } : { initial: 1 },
+    );
     module.importTable("env", "table", { initial: 0 });
     this.host = module.importFunction("env", "host", ["i32", "i32"], []);
     const params = new Array<"i32">(7).fill("i32");
@@ -77,7 +87,10 @@ class ProgramWriter {
   write(): WasmProgramCode {
     const { steps } = this.plan;
     const compiled = steps.map((step, i) => this.step(step, i));
-    const sync = new SyncPlan(this.plan, compiled.map((step) => step.parallel));
+    const sync = new SyncPlan(
+      this.plan,
+      compiled.map((step) => step.parallel),
+    );
     const functions = compiled.map((step, i) => {
       const waits = sync.waitsBefore(i);
       return this.module.function(`step${i}_${step.facts.name}`, ["i32", "i32", "i32"], [], (f) => {
@@ -191,12 +204,18 @@ class ProgramWriter {
       ranges.set(plan.parallel, { start: (f) => f.get(1), end: (f) => f.get(2) });
     }
     const ref = this.module.function(kernel.name, ["i32", "i32", "i32", "i32"], [], (f) => {
-      writeKernel(f, kernel, {
-        lanes: { vector: this.vector, scalar: this.scalar },
-        pushBase: (g, value) => this.pushBase(g, ARGS, value),
-        pushScratch: (g) => g.get(3),
-        ranges,
-      }, undefined, plan);
+      writeKernel(
+        f,
+        kernel,
+        {
+          lanes: { vector: this.vector, scalar: this.scalar },
+          pushBase: (g, value) => this.pushBase(g, ARGS, value),
+          pushScratch: (g) => g.get(3),
+          ranges,
+        },
+        undefined,
+        plan,
+      );
     });
     const size = plan.parallel?.size ?? 1;
     const grain = plan.parallel === plan.vector ? Math.max(16, 4 * plan.units) : 1;
@@ -211,7 +230,8 @@ class ProgramWriter {
           else f.i32(0);
           f.call(ref);
         };
-        if (parallel) this.writeSplit(f, size, grain, (start, end) => call(() => f.get(start).get(end)));
+        if (parallel)
+          this.writeSplit(f, size, grain, (start, end) => call(() => f.get(start).get(end)));
         else this.onFirstThread(f, () => call(() => f.i32(0).i32(size)));
       },
     };
@@ -230,7 +250,12 @@ class ProgramWriter {
     body: (start: number, end: number) => void,
   ): void {
     const [start, end, chunk] = f.locals("i32", 3);
-    f.i32(size - 1).get(1).i32(grain).emit("i32.mul", "i32.div_u").i32(1).emit("i32.add");
+    f.i32(size - 1)
+      .get(1)
+      .i32(grain)
+      .emit("i32.mul", "i32.div_u")
+      .i32(1)
+      .emit("i32.add");
     f.i32(grain).emit("i32.mul").set(chunk);
     f.get(0).get(chunk).emit("i32.mul").set(start);
     f.get(start).get(chunk).emit("i32.add").set(end);
@@ -253,7 +278,10 @@ class ProgramWriter {
     this.constants.push(...call.descriptor);
     const library = this.library.get(call.function);
     invariant(library !== undefined, `no library function ${call.function}`);
-    const bytes = [node, ...operands.map((view) => view.value)].reduce((sum, n) => sum + 4 * numel(n.shape), 0);
+    const bytes = [node, ...operands.map((view) => view.value)].reduce(
+      (sum, n) => sum + 4 * numel(n.shape),
+      0,
+    );
     const cost = { bytes, flops: call.flops };
     const later = epilogue !== null && !fused ? this.kernelStep(epilogue) : null;
     const parallel = this.target.threads > 1 && numel(node.shape) > 0;
@@ -263,7 +291,12 @@ class ProgramWriter {
       if (offset !== 0) f.i32(offset).emit("i32.add");
     };
     return {
-      facts: this.facts(epilogue === null ? node.op : `${node.op}+${epilogue.name}`, cost, parallel, true),
+      facts: this.facts(
+        epilogue === null ? node.op : `${node.op}+${epilogue.name}`,
+        cost,
+        parallel,
+        true,
+      ),
       parallel,
       write: (f) => {
         const desc = f.local("i32");
@@ -293,7 +326,10 @@ class ProgramWriter {
       if (loop !== null) ranges.set(loop, { start: (f) => f.get(start), end: (f) => f.get(end) });
     };
     if (nest.batch !== null) {
-      ranges.set(nest.batch, { start: (f) => f.get(1), end: (f) => f.get(1).i32(1).emit("i32.add") });
+      ranges.set(nest.batch, {
+        start: (f) => f.get(1),
+        end: (f) => f.get(1).i32(1).emit("i32.add"),
+      });
     }
     between(nest.rows, 2, 3);
     between(nest.columns, 4, 5);
@@ -318,7 +354,10 @@ class ProgramWriter {
     const [rows, n] = source.shape;
     const sort = defineSort(this.module, source.dtype, node.attrs.descending, this.scalar);
     this.needWorkspace(4 * n);
-    const cost = { bytes: numel(node.shape) * 8, flops: numel(node.shape) * 8 * Math.ceil(Math.log2(n + 1)) };
+    const cost = {
+      bytes: numel(node.shape) * 8,
+      flops: numel(node.shape) * 8 * Math.ceil(Math.log2(n + 1)),
+    };
     const parallel = this.target.threads > 1 && rows > 1 && isWorthSplitting(cost);
     const value = this.valueUnder(source);
     const body = (f: FunctionBuilder, start: () => void, end: () => void): void => {
@@ -331,9 +370,14 @@ class ProgramWriter {
       f.if(() => {
         f.loop((again) => {
           this.pushBase(f, 2, value);
-          f.get(row).i32(n * dtypeBytes(source.dtype)).emit("i32.mul", "i32.add");
+          f.get(row)
+            .i32(n * dtypeBytes(source.dtype))
+            .emit("i32.mul", "i32.add");
           this.pushBase(f, 2, node);
-          f.get(row).i32(4 * n).emit("i32.mul", "i32.add").i32(n);
+          f.get(row)
+            .i32(4 * n)
+            .emit("i32.mul", "i32.add")
+            .i32(n);
           this.pushWorkspace(f);
           f.call(sort);
           f.get(row).i32(1).emit("i32.add").tee(row).get(last).emit("i32.lt_s").brIf(again);
@@ -344,8 +388,22 @@ class ProgramWriter {
       facts: this.facts("argsort", cost, parallel),
       parallel,
       write: (f) => {
-        if (parallel) this.writeSplit(f, rows, 1, (start, end) => body(f, () => f.get(start), () => f.get(end)));
-        else this.onFirstThread(f, () => body(f, () => f.i32(0), () => f.i32(rows)));
+        if (parallel)
+          this.writeSplit(f, rows, 1, (start, end) =>
+            body(
+              f,
+              () => f.get(start),
+              () => f.get(end),
+            ),
+          );
+        else
+          this.onFirstThread(f, () =>
+            body(
+              f,
+              () => f.i32(0),
+              () => f.i32(rows),
+            ),
+          );
       },
     };
   }
@@ -377,7 +435,10 @@ class ProgramWriter {
       inputs: node.src.map(operand),
       output: operand(node),
     });
-    const bytes = [node, ...node.src].reduce((sum, part) => sum + numel(part.shape) * dtypeBytes(part.dtype), 0);
+    const bytes = [node, ...node.src].reduce(
+      (sum, part) => sum + numel(part.shape) * dtypeBytes(part.dtype),
+      0,
+    );
     return {
       facts: this.facts(`custom_${node.attrs.name}`, { bytes, flops: 0 }, false),
       parallel: false,
@@ -408,7 +469,8 @@ interface EpilogueNest {
 
 /** The loops [batch, rows, columns] of a contraction's result, if the epilogue walks just those. */
 function epilogueNest(node: Node, kernel: Kernel): EpilogueNest | null {
-  if (node.op === "convWeightGrad" || kernel.inner.length > 0 || kernel.stashes.length > 0) return null;
+  if (node.op === "convWeightGrad" || kernel.inner.length > 0 || kernel.stashes.length > 0)
+    return null;
   if (kernel.phases.some((phase) => phase.level !== "inner")) return null;
   const rank = node.shape.length;
   const sizes =

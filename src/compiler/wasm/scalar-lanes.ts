@@ -6,7 +6,8 @@ import type { FunctionBuilder, ValueType } from "./assembler-function.ts";
 import type { PlainOp } from "./assembler-opcodes.ts";
 import type { Lanes, Operand } from "./lanes.ts";
 import type { ScalarFunction, ScalarMath } from "./program-math.ts";
-import { pushSafeDivision, VectorLanes } from "./vector-lanes.ts";
+import { pushSafeDivision } from "./vector-lanes.ts";
+import type { VectorLanes } from "./vector-lanes.ts";
 
 type Float = "f32" | "f64";
 type OpTable = Partial<Readonly<Record<ElementwiseOp, PlainOp>>>;
@@ -197,7 +198,12 @@ export class ScalarLanes implements Lanes {
     f.emit(plain);
   }
 
-  private applyFloat(f: FunctionBuilder, op: ElementwiseOp, dtype: DType, operands: readonly Operand[]): void {
+  private applyFloat(
+    f: FunctionBuilder,
+    op: ElementwiseOp,
+    dtype: DType,
+    operands: readonly Operand[],
+  ): void {
     const double = dtype === "f64";
     if (isScalarFunction(op)) {
       for (const operand of operands) {
@@ -252,11 +258,17 @@ export class ScalarLanes implements Lanes {
     const [x, y] = f.locals("i32", 2);
     if (op === "div" || op === "rem") {
       f.set(y).set(x);
-      const plain: PlainOp = op === "div" ? `i32.div_${unsigned ? "u" : "s"}` : `i32.rem_${unsigned ? "u" : "s"}`;
+      const plain: PlainOp =
+        op === "div" ? `i32.div_${unsigned ? "u" : "s"}` : `i32.rem_${unsigned ? "u" : "s"}`;
       pushSafeDivision(f, x, y, plain, op === "rem");
     } else if (op === "max" || op === "min") {
       const sense = op === "max" ? "gt" : "lt";
-      f.set(y).tee(x).get(y).get(x).get(y).emit(`i32.${sense}_${unsigned ? "u" : "s"}`, "select");
+      f.set(y)
+        .tee(x)
+        .get(y)
+        .get(x)
+        .get(y)
+        .emit(`i32.${sense}_${unsigned ? "u" : "s"}`, "select");
     } else if (op === "neg") {
       f.set(x).i32(0).get(x).emit("i32.sub");
     } else if (op === "not") {
@@ -266,7 +278,9 @@ export class ScalarLanes implements Lanes {
       if (unsigned) f.get(x);
       else f.i32(0).get(x).emit("i32.sub").get(x).get(x).i32(0).emit("i32.lt_s", "select");
     } else if (op === "sign") {
-      f.tee(x).i32(0).emit(unsigned ? "i32.ne" : "i32.gt_s");
+      f.tee(x)
+        .i32(0)
+        .emit(unsigned ? "i32.ne" : "i32.gt_s");
       if (!unsigned) f.get(x).i32(0).emit("i32.lt_s", "i32.sub");
     } else {
       this.emitTable(f, unsigned ? unsignedOps : signedOps, op);

@@ -75,7 +75,9 @@ function defineBefore(
       f.get(x).get(y).emit(`${type}.lt`);
       f.get(x).get(x).emit(`${type}.eq`).get(y).get(y).emit(`${type}.ne`, "i32.and", "i32.or");
     } else {
-      f.get(x).get(y).emit(isUnsigned(dtype) ? "i32.lt_u" : "i32.lt_s");
+      f.get(x)
+        .get(y)
+        .emit(isUnsigned(dtype) ? "i32.lt_u" : "i32.lt_s");
     }
   });
 }

@@ -42,13 +42,16 @@ export function kernelCost(kernel: Kernel): StepCost {
     walkExpressions(
       phase.statements.map((statement) => statement.value),
       (part) => {
-        if (part.kind === "apply") flops += points * (transcendental.has(part.op) ? TRANSCENDENTAL_COST : 1);
-        if (part.kind === "load") touched.set(part.value, Math.min(numel(part.value.shape), points));
+        if (part.kind === "apply")
+          flops += points * (transcendental.has(part.op) ? TRANSCENDENTAL_COST : 1);
+        if (part.kind === "load")
+          touched.set(part.value, Math.min(numel(part.value.shape), points));
       },
     );
     for (const statement of phase.statements) {
       if (statement.kind === "reduce") flops += points;
-      if ("target" in statement) touched.set(statement.target, Math.min(numel(statement.target.shape), points));
+      if ("target" in statement)
+        touched.set(statement.target, Math.min(numel(statement.target.shape), points));
     }
   }
   let bytes = 0;

@@ -48,11 +48,17 @@ export class SyncPlan {
 
   private touches(plan: Schedule, step: Step, parallel: boolean): Touches {
     if (step.kind === "copy") {
-      return { parallel, reads: [range(step.from, step.bytes)], writes: [range(step.to, step.bytes)] };
+      return {
+        parallel,
+        reads: [range(step.from, step.bytes)],
+        writes: [range(step.to, step.bytes)],
+      };
     }
     const rangeOf = (node: Node): Range[] => {
       const location = plan.locations.get(node);
-      return location === undefined ? [] : [range(location, numel(node.shape) * dtypeBytes(node.dtype))];
+      return location === undefined
+        ? []
+        : [range(location, numel(node.shape) * dtypeBytes(node.dtype))];
     };
     return { parallel, reads: step.reads.flatMap(rangeOf), writes: step.writes.flatMap(rangeOf) };
   }
@@ -60,7 +66,11 @@ export class SyncPlan {
 
 function range(location: Location, bytes: number): Range {
   if (location.kind === "temporary") {
-    return { space: "temporary", start: location.offset, end: location.offset + Math.max(bytes, 1) };
+    return {
+      space: "temporary",
+      start: location.offset,
+      end: location.offset + Math.max(bytes, 1),
+    };
   }
   return { space: `${location.kind}${location.index}`, start: 0, end: Math.max(bytes, 1) };
 }

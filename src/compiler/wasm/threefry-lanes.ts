@@ -28,12 +28,21 @@ function writeThreefry(f: FunctionBuilder): void {
     for (const bits of rotations[group % 2]) {
       f.get(x0).get(x1).emit("i32x4.add").set(x0);
       f.get(x1).i32(bits).emit("i32x4.shl");
-      f.get(x1).i32(32 - bits).emit("i32x4.shr_u", "v128.or");
+      f.get(x1)
+        .i32(32 - bits)
+        .emit("i32x4.shr_u", "v128.or");
       f.get(x0).emit("v128.xor").set(x1);
     }
-    f.get(x0).get(keys[(group + 1) % 3]).emit("i32x4.add").set(x0);
-    f.get(x1).get(keys[(group + 2) % 3]).emit("i32x4.add");
-    f.i32(group + 1).emit("i32x4.splat", "i32x4.add").set(x1);
+    f.get(x0)
+      .get(keys[(group + 1) % 3])
+      .emit("i32x4.add")
+      .set(x0);
+    f.get(x1)
+      .get(keys[(group + 2) % 3])
+      .emit("i32x4.add");
+    f.i32(group + 1)
+      .emit("i32x4.splat", "i32x4.add")
+      .set(x1);
   }
   f.get(x0);
 }

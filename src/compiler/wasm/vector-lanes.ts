@@ -211,7 +211,17 @@ export class VectorLanes implements Lanes {
     const rest = 16;
     if (isHalf(dtype)) {
       pushStoredHalf(f, dtype);
-      f.v128(new Uint8Array(16)).shuffle([0, 1, 4, 5, 8, 9, 12, 13, ...Array<number>(8).fill(rest)]);
+      f.v128(new Uint8Array(16)).shuffle([
+        0,
+        1,
+        4,
+        5,
+        8,
+        9,
+        12,
+        13,
+        ...Array<number>(8).fill(rest),
+      ]);
       return;
     }
     if (dtype === "bool") {
