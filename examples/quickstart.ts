@@ -1,5 +1,6 @@
 // A small classifier, from data to accuracy: two spirals that no straight line separates.
-import { Tensor, grad, jit, nn, optim, random, tensor } from "athanor";
+import { grad, jit, nn, optim, random, tensor } from "athanor";
+import type { Tensor } from "athanor";
 
 random.manualSeed(1);
 

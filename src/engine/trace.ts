@@ -14,11 +14,19 @@ export interface Slot {
   readonly isConstant: boolean;
 }
 
+/** A host value the traced function read; another value makes it another program. */
+export interface Guard {
+  readonly read: () => unknown;
+  readonly value: unknown;
+}
+
 /** The record of one run of a function over symbols. */
 export class Trace {
   readonly slots: Slot[] = [];
   /** Cells made while tracing; they end with it. */
   readonly created: Cell[] = [];
+  /** Host values the program depends on. */
+  readonly guards: Guard[] = [];
   /** New values of slots, by slot. */
   readonly updates: Map<number, Node> = new Map();
   /** Arguments the function also closes over, with the cell it closes over. */

@@ -1,4 +1,5 @@
 import { DTypeError } from "../base/errors.ts";
+import { guard } from "../tensor/jit.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 import type { LoadReport, StateDict } from "./state-dict.ts";
@@ -44,8 +45,19 @@ function* slotsOf(holder: object, name: string, key: string): Generator<MemberSl
  * }
  */
 export abstract class Module {
-  /** Whether dropout and batch statistics act as in training. Set it with `train` and `eval`. */
-  training = true;
+  #isTraining = true;
+
+  /**
+   * Whether dropout and batch statistics act as in training. Set it with `train` and `eval`;
+   * jitted functions follow, with one program for each mode.
+   */
+  get training(): boolean {
+    return guard(() => this.#isTraining);
+  }
+
+  set training(value: boolean) {
+    this.#isTraining = value;
+  }
 
   /** The state-dictionary key of a field: its name, unless a subclass spells it otherwise. */
   protected stateKey(field: string): string {
@@ -111,7 +123,7 @@ export abstract class Module {
     return this;
   }
 
-  /** Evaluation mode: no dropout, running statistics. Jitted functions keep the mode they saw. */
+  /** Evaluation mode: no dropout, running statistics. */
   eval(): this {
     return this.train(false);
   }

@@ -1,5 +1,6 @@
 import { ConfigError, DTypeError, DeviceError, UsageError } from "../base/errors.ts";
 import { full, zeros } from "../tensor/factories.ts";
+import { guard } from "../tensor/jit.ts";
 import { persistent } from "../tensor/memory.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { requireInRange } from "./checks.ts";
@@ -18,31 +19,47 @@ export type GroupInit<H> = { readonly params: Iterable<Tensor>; readonly lr?: nu
 /**
  * Parameters of an optimizer that share their hyper-parameters. The learning rate lives on the
  * device, so that setting it changes what a jitted step does without tracing it again; the other
- * options are constants of the step.
+ * options are constants of a traced step.
  */
 export class ParamGroup<H extends object = object> {
   readonly params: readonly Tensor[];
-  /** Hyper-parameters other than the learning rate. */
-  options: Readonly<H>;
-  /** The learning rate the group was made with: what schedules scale. */
-  initialLr: number;
   /** The learning rate as a scalar on the device. @internal */
   readonly rate: Tensor;
   /** Updates each parameter has received, one entry per parameter. @internal */
   readonly steps: Tensor;
   #lr: number;
+  #initialLr: number;
+  #options: Readonly<H>;
 
   /** @throws {ConfigError | DTypeError | DeviceError} if the parameters or the rate do not fit. */
   constructor(owner: string, params: readonly Tensor[], lr: number, options: H) {
     requireParameters(owner, params);
     this.params = params;
-    this.options = options;
+    this.#options = options;
     this.#lr = requireInRange(owner, "lr", lr, { min: 0 });
-    this.initialLr = lr;
+    this.#initialLr = lr;
     const { device } = params[0];
     const dtype = params.some((parameter) => parameter.dtype === "f64") ? "f64" : "f32";
     this.rate = persistent(() => full([], lr, { dtype, device }));
     this.steps = persistent(() => zeros([params.length], { dtype, device }));
+  }
+
+  /** Hyper-parameters other than the learning rate; with others a jitted step is traced anew. */
+  get options(): Readonly<H> {
+    return guard(() => this.#options);
+  }
+
+  set options(value: Readonly<H>) {
+    this.#options = value;
+  }
+
+  /** The learning rate the group was made with: what schedules scale. */
+  get initialLr(): number {
+    return guard(() => this.#initialLr);
+  }
+
+  set initialLr(value: number) {
+    this.#initialLr = value;
   }
 
   /** The learning rate in force. Setting it does not make a jitted step trace again. */

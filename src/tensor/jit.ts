@@ -5,6 +5,7 @@ import { resolveDevice } from "../engine/devices.ts";
 import { environmentVariable } from "../engine/platform.ts";
 import { Replay } from "../engine/replay.ts";
 import { counters } from "../engine/statistics.ts";
+import type { Guard } from "../engine/trace.ts";
 import { Trace, currentTrace, withTrace } from "../engine/trace.ts";
 import { Tensor } from "./tensor.ts";
 import type { TreeSpec } from "./tree.ts";
@@ -27,6 +28,7 @@ export interface JitFunction<A extends readonly unknown[], R> {
 
 interface Specialisation<R> {
   readonly specs: readonly TreeSpec[];
+  readonly guards: readonly Guard[];
   readonly replay: Replay;
   /** The traced result, whose tensors each call replaces by its own. */
   readonly result: R;
@@ -87,6 +89,16 @@ export function jit<A extends readonly unknown[], R>(
   return compiled;
 }
 
+/**
+ * Reads a host value that may change between calls, such as a module's mode. Inside jit it becomes
+ * part of what the program is specialised on: a call that would read another value traces again.
+ */
+export function guard<T>(read: () => T): T {
+  const value = read();
+  currentTrace()?.guards.push({ read, value });
+  return value;
+}
+
 /** The specialisation the arguments fit, moved to the front; their cells go to `found`. */
 function lookUp<R>(
   known: Specialisation<R>[],
@@ -97,6 +109,7 @@ function lookUp<R>(
     const candidate = known[i];
     found.length = 0;
     if (!matchesAll(candidate.specs, args, found) || !candidate.replay.fits(found)) continue;
+    if (!candidate.guards.every(({ read, value }) => Object.is(read(), value))) continue;
     if (i > 0) {
       known.splice(i, 1);
       known.unshift(candidate);
@@ -142,7 +155,13 @@ function specialise<A extends readonly unknown[], R>(
     const place = deviceOf(trace, args, device);
     const given = tensorsOf(args).map(({ cell }) => cell);
     const recorded = new Replay(trace, place, given, returned);
-    return { specs, replay: recorded, result, hasOneTensor: result instanceof Tensor };
+    return {
+      specs,
+      guards: trace.guards,
+      replay: recorded,
+      result,
+      hasOneTensor: result instanceof Tensor,
+    };
   } catch (error) {
     trace.releaseConstants();
     throw error;

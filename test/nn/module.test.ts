@@ -96,6 +96,28 @@ describe("Module", () => {
     expect(order).toEqual(["Linear", "Block", "Linear", "Block", "Dropout", "Linear", "Net"]);
   });
 
+  it("gives jitted functions one program per mode", async () => {
+    const drop = new nn.Dropout(1);
+    let traces = 0;
+    const run = jit((x: Tensor) => {
+      traces++;
+      return drop.forward(x);
+    });
+    const x = ones([2]);
+    const seen: unknown[] = [];
+    for (const mode of [true, false, true, false]) {
+      drop.train(mode);
+      seen.push(await run(x).tolist());
+    }
+    expect(seen).toEqual([
+      [0, 0],
+      [1, 1],
+      [0, 0],
+      [1, 1],
+    ]);
+    expect(traces).toBe(2);
+  });
+
   it("prints its tree", () => {
     class Model extends nn.Module {
       readonly stem = new nn.Sequential(

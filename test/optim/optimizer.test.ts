@@ -202,6 +202,17 @@ describe("step", () => {
     expect(traces).toBe(1);
   });
 
+  it("follows other options when it is jitted", async () => {
+    const parameter = tensor([1]);
+    const optimizer = new SGD([parameter], { lr: 0.5 });
+    const [group] = optimizer.paramGroups;
+    const step = jit((gradient: Tensor) => optimizer.step([gradient]));
+    step(tensor([0]));
+    group.options = { ...group.options, weightDecay: 1 };
+    step(tensor([0]));
+    expect(await parameter.item()).toBe(0.5);
+  });
+
   it("updates bf16 parameters from state in f32", async () => {
     const parameter = full([4], 1, { dtype: "bf16" });
     const optimizer = new AdamW([parameter], { lr: 0.25, weightDecay: 0 });
