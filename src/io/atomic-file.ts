@@ -48,7 +48,7 @@ export async function writeFileAtomically(
     await syncFolder(folder);
   } catch (error) {
     if (temporary !== undefined) await unlink(temporary).catch(() => {});
-    throw explain(error, target, written);
+    throw explainWriteError(error, target, written);
   }
 }
 
@@ -113,7 +113,8 @@ const advice: Readonly<Record<string, string>> = {
   ENOTDIR: "a file has the name of a folder in this path; choose another path",
 };
 
-function explain(error: unknown, path: string, written: number): unknown {
+/** A system error of writing a file as a CheckpointError with advice; other errors as they are. */
+export function explainWriteError(error: unknown, path: string, written: number): unknown {
   const errno = errnoOf(error);
   if (errno === undefined) return error;
   const hint = advice[errno] ?? "see the cause";

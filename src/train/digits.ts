@@ -19,9 +19,11 @@ import { init } from "../tensor/device.ts";
 import { defaultGenerator, manualSeed } from "../tensor/generator.ts";
 import { grad } from "../tensor/grad.ts";
 import { jit } from "../tensor/jit.ts";
+import { scope } from "../tensor/memory.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { shiftImages } from "./augment.ts";
 import { CheckpointFolder } from "./checkpoint-folder.ts";
+import type { DigitsRun } from "./digits-report.ts";
 import { writeDigitsReport } from "./digits-report.ts";
 import type { LogEvent } from "./jsonl-logger.ts";
 import { jsonlLogger, readJsonl } from "./jsonl-logger.ts";
@@ -49,7 +51,7 @@ export interface DigitsOptions extends Partial<DigitsSettings> {
   readonly out?: string;
   /** Continues the run in `out` from its last checkpoint. @defaultValue false */
   readonly resume?: boolean;
-  /** @defaultValue "auto" */
+  /** @defaultValue the default device */
   readonly device?: string;
   /** @defaultValue what the machine has */
   readonly threads?: number;
@@ -117,23 +119,30 @@ const size = { width: 28, height: 28 };
  * @throws {ConfigError} for options out of range; {CheckpointError} if there is nothing to resume or
  *   files cannot be written; {AthanorError} NON_FINITE_LOSS if training diverges.
  */
-export async function trainDigits(options: DigitsOptions = {}): Promise<DigitsResult> {
+export function trainDigits(options: DigitsOptions = {}): Promise<DigitsResult> {
+  return scope(() => runDigits(options));
+}
+
+async function runDigits(options: DigitsOptions): Promise<DigitsResult> {
   const { out = join("runs", "digits"), resume = false, signal, onEvent = () => {} } = options;
-  const { device = "auto", threads } = options;
-  await init({ device, ...(threads !== undefined && { threads }) });
+  const { device, threads } = options;
+  await init({
+    ...(device !== undefined && { device }),
+    ...(threads !== undefined && { threads }),
+  });
 
   const checkpoints = new CheckpointFolder(join(out, "checkpoints"));
   const saved = resume ? await checkpoints.load<DigitsState>() : undefined;
   const settings = resolveSettings(options, saved?.settings);
-  const training = await prepare(settings, saved);
+  using training = await prepare(settings, saved);
   const { model, loader, schedule, totalSteps } = training;
   let seconds = saved?.seconds ?? 0;
   let step = saved?.step ?? 0;
   let checkpoint = saved === undefined ? undefined : checkpoints.pathOf(saved.step);
 
   const logPath = join(out, "log.jsonl");
-  const label = "training";
-  const bar = progressBar({ total: totalSteps, start: step, label, ...options.progress });
+  const progress = { label: "training", ...options.progress };
+  using bar = progressBar({ total: totalSteps, start: step, ...progress });
   if (!resume && (await isInterrupted(checkpoints, logPath))) {
     bar.note(`note: ${out} holds an interrupted run (--resume continues it); starting anew`);
   }
@@ -145,13 +154,19 @@ export async function trainDigits(options: DigitsOptions = {}): Promise<DigitsRe
     onEvent(event);
   };
   const saveState = async (): Promise<string> => {
-    const state = { settings, step, seconds, ...(await training.state()) } satisfies DigitsState;
-    const { path } = await checkpoints.save(step, state);
+    const { path } = await scope(async () => {
+      const state = { settings, step, seconds, ...(await training.state()) } satisfies DigitsState;
+      return checkpoints.save(step, state);
+    });
     emit({ event: "checkpoint-end", step, path });
     return path;
   };
 
-  emit({ event: resume ? "run-resume" : "run-start", step, totalSteps, device, ...settings });
+  const { device: name } = training.facts;
+  const event = resume ? "run-resume" : "run-start";
+  emit({ event, step, totalSteps, ...settings, device: name });
+  // At the end of an epoch there is only the evaluation left to do, so it is done.
+  const isStopped = (): boolean => signal?.aborted === true && step % loader.length !== 0;
   let evaluation: DigitsEvaluation | undefined;
   while (loader.epoch < settings.epochs) {
     const { epoch } = loader;
@@ -166,11 +181,10 @@ export async function trainDigits(options: DigitsOptions = {}): Promise<DigitsRe
       trainLoss.add(loss);
       emit({ event: "step-end", step, epoch, loss, lr });
       bar.update(step, { epoch: epochLabel, loss: trainLoss.mean });
-      if (signal?.aborted === true) break;
+      if (isStopped()) break;
     }
     seconds += (performance.now() - start) / 1000;
-    if (signal?.aborted === true) {
-      bar.close();
+    if (isStopped()) {
       return { status: "interrupted", step, checkpoint: await saveState() };
     }
     evaluation = await training.evaluate();
@@ -182,26 +196,38 @@ export async function trainDigits(options: DigitsOptions = {}): Promise<DigitsRe
         `held-out loss ${heldOutLoss.toFixed(4)}  accuracy ${(accuracy * 100).toFixed(2)} %`,
     );
     checkpoint = await saveState();
+    if (signal?.aborted === true && loader.epoch < settings.epochs) {
+      return { status: "interrupted", step, checkpoint };
+    }
   }
-  bar.close();
 
   evaluation ??= await training.evaluate();
   const { accuracy, loss } = evaluation;
-  const weightsPath = join(out, "model.safetensors");
-  const metadata = { format: "pt", model: "DigitsNet", accuracy: accuracy.toFixed(4) };
-  await saveSafetensors(weightsPath, model.stateDict(), { metadata });
   emit({ event: "run-end", step, accuracy, loss, seconds });
+  const run = { settings, evaluation, seconds, events: readJsonl(logPath), ...training.facts };
+  const files = await writeResults(out, model, run);
+  return { status: "finished", evaluation, settings, seconds, ...files };
+}
+
+/** Writes the weights and the report of a finished run. */
+async function writeResults(
+  out: string,
+  model: DigitsNet,
+  run: DigitsRun,
+): Promise<{ readonly weightsPath: string; readonly reportPath: string }> {
+  const weightsPath = join(out, "model.safetensors");
   const reportPath = join(out, "report.html");
-  const events = readJsonl(logPath);
-  await writeDigitsReport(reportPath, { settings, evaluation, seconds, events, ...training.facts });
-  training.dispose();
-  return { status: "finished", evaluation, settings, seconds, reportPath, weightsPath };
+  const accuracy = run.evaluation.accuracy.toFixed(4);
+  const metadata = { format: "pt", model: "DigitsNet", accuracy };
+  await saveSafetensors(weightsPath, model.stateDict(), { metadata });
+  await writeDigitsReport(reportPath, run);
+  return { weightsPath, reportPath };
 }
 
 type Batch = readonly [images: Tensor, labels: Tensor];
 
 /** Model, data and compiled steps of a run. */
-interface Training {
+interface Training extends Disposable {
   readonly model: DigitsNet;
   readonly loader: DataLoader<readonly [HostTensor, HostTensor], Batch>;
   readonly schedule: Scheduler;
@@ -216,7 +242,6 @@ interface Training {
   step(batch: Batch): Promise<number>;
   evaluate(): Promise<DigitsEvaluation>;
   state(): Promise<Omit<DigitsState, "settings" | "step" | "seconds">>;
-  dispose(): void;
 }
 
 async function prepare(
@@ -280,7 +305,7 @@ async function prepare(
       loader: loader.stateDict(),
       random: [...(await random.getState())],
     }),
-    dispose() {
+    [Symbol.dispose]() {
       trainStep.dispose();
       predict.dispose();
       optimizer.dispose();

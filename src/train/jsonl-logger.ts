@@ -1,5 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { explainWriteError } from "../io/atomic-file.ts";
 
 /** One line of a log: a name such as `step-end` and what belongs to it. */
 export interface LogEvent {
@@ -20,17 +21,30 @@ export interface JsonlLogger {
  *
  * @param options.keep - which events of an existing log stay; a run that resumes at a step keeps
  *   those before it. @defaultValue none
+ * @throws {CheckpointError} if the file cannot be written, such as on a full disk.
  */
 export function jsonlLogger(
   path: string,
   options: { readonly keep?: (event: LogEvent) => boolean } = {},
 ): JsonlLogger {
   const { keep = () => false } = options;
-  mkdirSync(dirname(path), { recursive: true });
+  let written = 0;
+  const attempt = <T>(write: () => T): T => {
+    try {
+      return write();
+    } catch (error) {
+      throw explainWriteError(error, path, written);
+    }
+  };
   const kept = readJsonl(path).filter(keep);
-  const file = openSync(path, "w");
+  const file = attempt(() => {
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, "w");
+  });
   let isOpen = true;
-  const log = (event: LogEvent): void => void writeSync(file, `${JSON.stringify(event)}\n`);
+  const log = (event: LogEvent): void => {
+    written += attempt(() => writeSync(file, `${JSON.stringify(event)}\n`));
+  };
   for (const event of kept) log(event);
   const close = (): void => {
     if (isOpen) closeSync(file);

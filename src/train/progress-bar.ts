@@ -39,6 +39,7 @@ export interface ProgressBar {
   note(text: string): void;
   /** Draws the last state and ends the line. */
   close(): void;
+  [Symbol.dispose](): void;
 }
 
 /** A share of a long run that is measured for the rate, so that it follows changes of speed. */
@@ -97,6 +98,14 @@ export function progressBar(options: ProgressOptions): ProgressBar {
     if (mode === "lines") return state.done / total >= lastShown + 0.1 || state.done === total;
     return time - lastShown >= (mode === "bar" ? redrawMs : jsonMs) || state.done === total;
   };
+  let isOpen = true;
+  const close = (): void => {
+    if (mode === "bar" && isOpen) {
+      draw();
+      stream.write("\n");
+    }
+    isOpen = false;
+  };
   return {
     update(done, values = {}) {
       const time = now();
@@ -115,11 +124,8 @@ export function progressBar(options: ProgressOptions): ProgressBar {
         draw();
       }
     },
-    close() {
-      if (mode !== "bar") return;
-      draw();
-      stream.write("\n");
-    },
+    close,
+    [Symbol.dispose]: close,
   };
 }
 
