@@ -82,13 +82,15 @@ export class Heap {
   }
 
   /**
-   * A block of at least `bytes` bytes.
+   * A block of at least `bytes` bytes. `live` is what an error reports as in use.
    * @throws {OutOfMemoryError} if the limit is reached.
    */
-  allocate(bytes: number): Block {
+  allocate(bytes: number, live: number = this.usedBytes): Block {
     const size = Math.max(Math.ceil(bytes / ALIGNMENT), 1) * ALIGNMENT;
-    const span = this.find(size) ?? this.findAfterGrowth(size);
-    if (span === null) throw this.outOfMemory(bytes);
+    // Size classes are made for what can exist at all.
+    const possible = size <= this.options.limit;
+    const span = possible ? (this.find(size) ?? this.findAfterGrowth(size)) : null;
+    if (span === null) throw this.outOfMemory(bytes, live);
     this.unlink(span);
     this.split(span, size);
     span.isFree = false;
@@ -246,7 +248,7 @@ export class Heap {
     span.next = null;
   }
 
-  private outOfMemory(requested: number): OutOfMemoryError {
+  private outOfMemory(requested: number, live: number): OutOfMemoryError {
     const { usedBytes, usedBlocks, reservedBytes, largestFreeBytes } = this.stats();
     const limit = this.options.limit - this.options.start;
     const used = this.spans().filter((span) => !span.isFree);
@@ -260,7 +262,7 @@ export class Heap {
       `allocate: needs ${formatBytes(requested)}, got ${formatBytes(usedBytes)} live in ` +
         `${usedBlocks} buffers (largest: ${sizes || "none"}), ${formatBytes(reservedBytes)} ` +
         `reserved of a limit of ${formatBytes(limit)}; ${hint}`,
-      { details: { requested, usedBytes, usedBlocks, reservedBytes, largestFreeBytes, limit } },
+      { details: { requested, live, usedBytes, usedBlocks, reservedBytes, largestFreeBytes, limit } },
     );
   }
 }

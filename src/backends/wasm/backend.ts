@@ -71,6 +71,7 @@ export class WasmBackend implements Backend {
       slotCount: 0,
       isLibraryLoaded: false,
       isRunning: false,
+      isDisposed: false,
     };
     this.info = { name: "WebAssembly", threads, features: features(this.target) };
   }
@@ -86,7 +87,10 @@ export class WasmBackend implements Backend {
 
   allocate(bytes: number): Buffer {
     this.throwIfDisposed("allocate");
-    const buffer = new WasmBuffer(bytes, this.memoryOfDevice.heap.allocate(bytes));
+    if (!Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new UsageError(`allocate: bytes must be an integer ≥ 0, got ${bytes}`);
+    }
+    const buffer = new WasmBuffer(bytes, this.memoryOfDevice.heap.allocate(bytes, this.liveBytes));
     this.buffers.add(buffer);
     this.liveBytes += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
@@ -153,6 +157,7 @@ export class WasmBackend implements Backend {
   dispose(): void {
     if (this.isDisposed) return;
     this.isDisposed = true;
+    this.host.isDisposed = true;
     this.host.pool.dispose();
     this.buffers.clear();
     this.liveBytes = 0;

@@ -31,6 +31,8 @@ export interface ProgramHost {
   isLibraryLoaded: boolean;
   /** Whether some program runs now. */
   isRunning: boolean;
+  /** Whether the device is gone; its programs then refuse to run. */
+  isDisposed: boolean;
 }
 
 function bytesOf(node: Node): number {
@@ -112,7 +114,7 @@ export class WasmProgram implements Program {
 
   /** Checks the buffers and writes the arguments that differ from the last run's. */
   private begin(inputs: readonly Buffer[], outputs: readonly Buffer[]): void {
-    if (this.isDisposed) {
+    if (this.isDisposed || this.host.isDisposed) {
       throw new UsageError("run: the program must not be disposed; compile it again");
     }
     if (this.host.isRunning) {
