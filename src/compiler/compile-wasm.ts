@@ -1,7 +1,6 @@
 import type { Graph } from "../ir/graph.ts";
 import { assign } from "../ir/build.ts";
 import { rewrite, verifyGraph } from "../ir/graph.ts";
-import type { Node } from "../ir/node.ts";
 import { fuse } from "./fuse.ts";
 import { legalize } from "./legalize.ts";
 import { schedule } from "./schedule.ts";
@@ -21,10 +20,10 @@ export interface CompileOptions {
 
 /** Uses of an assignment as an operand mean the assigned value; only outputs assign. */
 function assignLast(graph: Graph): Graph {
-  const strip = (nodes: readonly Node[]): Node[] =>
-    rewrite(nodes, (node) => (node.op === "assign" ? node.src[1] : node));
-  const outputs = graph.outputs.map((node) =>
-    node.op === "assign" ? assign(node.src[0], strip([node.src[1]])[0]) : strip([node])[0],
+  const values = graph.outputs.map((node) => (node.op === "assign" ? node.src[1] : node));
+  const stripped = rewrite(values, (node) => (node.op === "assign" ? node.src[1] : node));
+  const outputs = graph.outputs.map((node, i) =>
+    node.op === "assign" ? assign(node.src[0], stripped[i]) : stripped[i],
   );
   return { inputs: graph.inputs, outputs };
 }

@@ -72,6 +72,8 @@ class Scheduler {
   private readonly producers: Map<Node, Group> = new Map();
   private readonly readers: Map<Node, Group[]> = new Map();
   private readonly locations: Map<Node, Location> = new Map();
+  /** Values that outlive the program. */
+  private readonly results: ReadonlySet<Node>;
   private readonly before: Copy[] = [];
   private readonly after: Copy[] = [];
   /** Inputs that must be saved because something overwrites them before the end. */
@@ -80,6 +82,7 @@ class Scheduler {
   constructor(graph: Graph, fusion: Fusion) {
     this.graph = graph;
     this.fusion = fusion;
+    this.results = new Set(graph.outputs.map((n) => (n.op === "assign" ? n.src[1] : n)));
     for (const group of fusion.groups) {
       for (const node of group.produces) this.producers.set(node, group);
       for (const node of group.reads) {
@@ -158,12 +161,9 @@ class Scheduler {
 
   private needed(group: Group): Set<Node> {
     const needed = new Set<Node>();
-    const outputs = new Set(
-      this.graph.outputs.flatMap((n) => (n.op === "assign" ? [n.src[1]] : [n])),
-    );
     for (const node of group.produces) {
       const readers = this.readers.get(node) ?? [];
-      if (outputs.has(node) || readers.some((reader) => reader !== group)) needed.add(node);
+      if (this.results.has(node) || readers.some((reader) => reader !== group)) needed.add(node);
     }
     return needed;
   }
