@@ -72,6 +72,8 @@ class KernelWriter {
   private readonly accumulators: Map<string, number> = new Map();
   private readonly bases: Map<Node, number> = new Map();
   private readonly depths: Map<Expression, number> = new Map();
+  /** Values this kernel writes. */
+  private readonly stored: ReadonlySet<Node>;
   private stashPointer: number = -1;
   /** Range of the tile loop inside the block that is open. */
   private block: LoopRange | null = null;
@@ -83,6 +85,9 @@ class KernelWriter {
     this.context = context;
     this.lanes = plan.scalar ? context.lanes.scalar : context.lanes.vector;
     this.scopes = new Scopes(f);
+    this.stored = new Set(
+      this.allStatements().flatMap((part) => ("target" in part ? [part.target] : [])),
+    );
     this.expressions = new ExpressionRenderer({
       f,
       lanes: this.lanes,
@@ -134,6 +139,9 @@ class KernelWriter {
       ...expressionOperands(expression).map((operand) => this.depth(operand)),
     );
     if (expression.kind === "accumulator") depth = row;
+    // What an earlier phase stores cannot be read before the row's phases run.
+    if (expression.kind === "load" && this.stored.has(expression.value))
+      depth = Math.max(depth, row);
     if (expression.kind === "stash") depth = row + inner.length + 1;
     const moves = (loop: Loop): boolean =>
       formsOf(expression).some((form) => strideOf(form, loop) !== 0);
