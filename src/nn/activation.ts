@@ -14,6 +14,7 @@ import { Parameter } from "./parameter.ts";
 
 /** max(x, 0). */
 export class ReLU extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.relu(x);
   }
@@ -21,6 +22,7 @@ export class ReLU extends Module {
 
 /** min(max(x, 0), 6). */
 export class ReLU6 extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.relu6(x);
   }
@@ -28,6 +30,7 @@ export class ReLU6 extends Module {
 
 /** 1 / (1 + e⁻ˣ). */
 export class Sigmoid extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.sigmoid(x);
   }
@@ -35,6 +38,7 @@ export class Sigmoid extends Module {
 
 /** ln sigmoid(x). */
 export class LogSigmoid extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.logSigmoid(x);
   }
@@ -42,6 +46,7 @@ export class LogSigmoid extends Module {
 
 /** Hyperbolic tangent. */
 export class Tanh extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.tanh(x);
   }
@@ -49,6 +54,7 @@ export class Tanh extends Module {
 
 /** x · sigmoid(x), also called swish. */
 export class SiLU extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.silu(x);
   }
@@ -56,6 +62,7 @@ export class SiLU extends Module {
 
 /** x · tanh(softplus(x)). */
 export class Mish extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.mish(x);
   }
@@ -63,6 +70,7 @@ export class Mish extends Module {
 
 /** Scaled elu with the constants of self-normalising networks. */
 export class SELU extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.selu(x);
   }
@@ -70,6 +78,7 @@ export class SELU extends Module {
 
 /** x · hardsigmoid(x). */
 export class Hardswish extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.hardswish(x);
   }
@@ -77,6 +86,7 @@ export class Hardswish extends Module {
 
 /** min(max(x + 3, 0), 6) / 6. */
 export class Hardsigmoid extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.hardsigmoid(x);
   }
@@ -84,6 +94,7 @@ export class Hardsigmoid extends Module {
 
 /** x / (1 + |x|). */
 export class Softsign extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.softsign(x);
   }
@@ -91,6 +102,7 @@ export class Softsign extends Module {
 
 /** x - tanh(x). */
 export class Tanhshrink extends Module {
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.tanhshrink(x);
   }
@@ -105,6 +117,7 @@ export class GELU extends Module {
     this.options = { approximate };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.gelu(x, this.options);
   }
@@ -123,6 +136,7 @@ export class Softplus extends Module {
     this.options = { beta, threshold };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.softplus(x, this.options);
   }
@@ -141,6 +155,7 @@ export class ELU extends Module {
     this.options = { alpha };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.elu(x, this.options);
   }
@@ -159,6 +174,7 @@ export class CELU extends Module {
     this.options = { alpha };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.celu(x, this.options);
   }
@@ -177,6 +193,7 @@ export class LeakyReLU extends Module {
     this.options = { negativeSlope };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.leakyRelu(x, this.options);
   }
@@ -198,6 +215,7 @@ export class Hardtanh extends Module {
     this.options = { minVal, maxVal };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.hardtanh(x, this.options);
   }
@@ -216,6 +234,7 @@ export class Softshrink extends Module {
     this.options = { lambd };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.softshrink(x, this.options);
   }
@@ -234,6 +253,7 @@ export class Hardshrink extends Module {
     this.options = { lambd };
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.hardshrink(x, this.options);
   }
@@ -252,6 +272,7 @@ export class GLU extends Module {
     this.options = { dim };
   }
 
+  /** The gated half: `dim` shrinks to half its size. */
   forward(x: Tensor): Tensor {
     return functional.glu(x, this.options);
   }
@@ -270,6 +291,7 @@ export class Softmax extends Module {
     this.dim = dim;
   }
 
+  /** The function along the dim. */
   forward(x: Tensor): Tensor {
     return functional.softmax(x, this.dim);
   }
@@ -288,6 +310,7 @@ export class Softmin extends Module {
     this.dim = dim;
   }
 
+  /** The function along the dim. */
   forward(x: Tensor): Tensor {
     return functional.softmin(x, this.dim);
   }
@@ -306,6 +329,7 @@ export class LogSoftmax extends Module {
     this.dim = dim;
   }
 
+  /** The function along the dim. */
   forward(x: Tensor): Tensor {
     return functional.logSoftmax(x, this.dim);
   }
@@ -333,6 +357,7 @@ export class PReLU extends Module {
     constant(this.weight, init);
   }
 
+  /** The function of every element. */
   forward(x: Tensor): Tensor {
     return functional.prelu(x, this.weight);
   }

@@ -95,21 +95,21 @@ abstract class BatchNorm extends Module {
   }
 }
 
-/** {@link BatchNorm} over x [N, C] or [N, C, L]. */
+/** Batch normalisation of every channel of x [N, C] or [N, C, L]. */
 export class BatchNorm1d extends BatchNorm {
   protected override get ranks(): readonly number[] {
     return [2, 3];
   }
 }
 
-/** {@link BatchNorm} over x [N, C, H, W]. */
+/** Batch normalisation of every channel of x [N, C, H, W]. */
 export class BatchNorm2d extends BatchNorm {
   protected override get ranks(): readonly number[] {
     return [4];
   }
 }
 
-/** {@link BatchNorm} over x [N, C, D, H, W]. */
+/** Batch normalisation of every channel of x [N, C, D, H, W]. */
 export class BatchNorm3d extends BatchNorm {
   protected override get ranks(): readonly number[] {
     return [5];

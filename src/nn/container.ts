@@ -44,6 +44,7 @@ export class Sequential extends Module {
     return this.#layers.values();
   }
 
+  /** The result of the last layer. */
   forward(x: Tensor): Tensor {
     return this.#layers.reduce((value, layer) => layer.forward(value), x);
   }

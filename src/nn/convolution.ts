@@ -127,6 +127,7 @@ abstract class ForwardConvolution extends Convolution {
     this.#border = sizes.toReversed().flatMap((size) => [size, size]);
   }
 
+  /** Applies a convolution of the right number of dims. */
   protected convolve(convolution: functional.Convolution, x: Tensor): Tensor {
     const { stride = 1, dilation = 1, padding = 0, paddingMode = "zeros" } = this.geometry;
     const { weight, bias, groups } = this;
@@ -149,6 +150,7 @@ export class Conv1d extends ForwardConvolution {
     super([inChannels, outChannels], kernelSize, 1, options);
   }
 
+  /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
   forward(x: Tensor): Tensor {
     return this.convolve(functional.conv1d, x);
   }
@@ -165,6 +167,7 @@ export class Conv2d extends ForwardConvolution {
     super([inChannels, outChannels], kernelSize, 2, options);
   }
 
+  /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
   forward(x: Tensor): Tensor {
     return this.convolve(functional.conv2d, x);
   }
@@ -181,6 +184,7 @@ export class Conv3d extends ForwardConvolution {
     super([inChannels, outChannels], kernelSize, 3, options);
   }
 
+  /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
   forward(x: Tensor): Tensor {
     return this.convolve(functional.conv3d, x);
   }
@@ -199,6 +203,7 @@ abstract class TransposedConvolution extends Convolution {
     this.geometry = options;
   }
 
+  /** Applies a convolution of the right number of dims. */
   protected convolve(convolution: functional.TransposedConvolution, x: Tensor): Tensor {
     const { stride = 1, padding = 0, outputPadding = 0, dilation = 1 } = this.geometry;
     const { weight, bias, groups } = this;
@@ -217,6 +222,7 @@ export class ConvTranspose1d extends TransposedConvolution {
     super([inChannels, outChannels], kernelSize, 1, options);
   }
 
+  /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
   forward(x: Tensor): Tensor {
     return this.convolve(functional.convTranspose1d, x);
   }
@@ -233,6 +239,7 @@ export class ConvTranspose2d extends TransposedConvolution {
     super([inChannels, outChannels], kernelSize, 2, options);
   }
 
+  /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
   forward(x: Tensor): Tensor {
     return this.convolve(functional.convTranspose2d, x);
   }
@@ -249,6 +256,7 @@ export class ConvTranspose3d extends TransposedConvolution {
     super([inChannels, outChannels], kernelSize, 3, options);
   }
 
+  /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
   forward(x: Tensor): Tensor {
     return this.convolve(functional.convTranspose3d, x);
   }

@@ -25,6 +25,7 @@ abstract class RandomMask extends Module {
     this.generator = generator;
   }
 
+  /** Options of the function as things stand. */
   protected maskOptions(): functional.DropoutOptions {
     const { p, training, generator } = this;
     return { p, training: training && p > 0, generator };
@@ -37,6 +38,7 @@ abstract class RandomMask extends Module {
 
 /** In training, sets elements to 0 with probability p and divides the others by 1 - p. */
 export class Dropout extends RandomMask {
+  /** x with some of it dropped in training, x itself in evaluation. */
   forward(x: Tensor): Tensor {
     return functional.dropout(x, this.maskOptions());
   }
@@ -44,6 +46,7 @@ export class Dropout extends RandomMask {
 
 /** {@link Dropout} of whole channels of x [N, C, L]. */
 export class Dropout1d extends RandomMask {
+  /** x with some of it dropped in training, x itself in evaluation. */
   forward(x: Tensor): Tensor {
     return functional.dropout1d(x, this.maskOptions());
   }
@@ -51,6 +54,7 @@ export class Dropout1d extends RandomMask {
 
 /** {@link Dropout} of whole channels of x [N, C, H, W]. */
 export class Dropout2d extends RandomMask {
+  /** x with some of it dropped in training, x itself in evaluation. */
   forward(x: Tensor): Tensor {
     return functional.dropout2d(x, this.maskOptions());
   }

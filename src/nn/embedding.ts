@@ -53,6 +53,7 @@ export class Embedding extends Module {
     weight.assign(value.maskedFill(rows.eq(paddingIdx), 0));
   }
 
+  /** @throws {DTypeError} if the indices are no integers. */
   forward(index: Tensor): Tensor {
     return embedding(index, this.weight, { paddingIdx: this.paddingIdx });
   }

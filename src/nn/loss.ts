@@ -18,6 +18,7 @@ export class MSELoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     return functional.mseLoss(input, target, this.options);
   }
@@ -36,6 +37,7 @@ export class L1Loss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     return functional.l1Loss(input, target, this.options);
   }
@@ -54,6 +56,7 @@ export class SmoothL1Loss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     return functional.smoothL1Loss(input, target, this.options);
   }
@@ -72,6 +75,7 @@ export class HuberLoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     return functional.huberLoss(input, target, this.options);
   }
@@ -90,6 +94,7 @@ export class KLDivLoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     return functional.klDiv(input, target, this.options);
   }
@@ -110,6 +115,7 @@ export class NLLLoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight } = this;
     return functional.nllLoss(input, target, { ...this.options, weight });
@@ -131,6 +137,7 @@ export class CrossEntropyLoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight } = this;
     return functional.crossEntropy(input, target, { ...this.options, weight });
@@ -152,6 +159,7 @@ export class BCELoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight } = this;
     return functional.binaryCrossEntropy(input, target, { ...this.options, weight });
@@ -175,6 +183,7 @@ export class BCEWithLogitsLoss extends Module {
     this.options = options;
   }
 
+  /** The loss, reduced as the options say. */
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight, posWeight } = this;
     return functional.binaryCrossEntropyWithLogits(input, target, {

@@ -12,11 +12,15 @@ export type Member = Parameter | Buffer | Module;
 export interface MemberSlot {
   readonly key: string;
   readonly member: Member;
+  /** Puts another member in its place. */
   replace(member: Member): void;
 }
 
 /** A module that takes a tensor and gives one: what {@link Sequential} chains. */
-export type Layer = Module & { forward(x: Tensor): Tensor };
+export type Layer = Module & {
+  /** Applies the layer. */
+  forward(x: Tensor): Tensor;
+};
 
 const isMember = (value: unknown): value is Member =>
   value instanceof Parameter || value instanceof Buffer || value instanceof Module;
@@ -191,6 +195,7 @@ export abstract class Module {
     for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -26,6 +26,7 @@ export class MaxPool1d extends Pooling<MaxPoolOptions> {
     super(kernelSize, options);
   }
 
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.maxPool1d(x, this.kernelSize, this.options);
   }
@@ -37,6 +38,7 @@ export class MaxPool2d extends Pooling<MaxPoolOptions> {
     super(kernelSize, options);
   }
 
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.maxPool2d(x, this.kernelSize, this.options);
   }
@@ -48,6 +50,7 @@ export class MaxPool3d extends Pooling<MaxPoolOptions> {
     super(kernelSize, options);
   }
 
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.maxPool3d(x, this.kernelSize, this.options);
   }
@@ -59,6 +62,7 @@ export class AvgPool1d extends Pooling<AvgPoolOptions> {
     super(kernelSize, options);
   }
 
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.avgPool1d(x, this.kernelSize, this.options);
   }
@@ -70,6 +74,7 @@ export class AvgPool2d extends Pooling<AvgPoolOptions> {
     super(kernelSize, options);
   }
 
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.avgPool2d(x, this.kernelSize, this.options);
   }
@@ -81,6 +86,7 @@ export class AvgPool3d extends Pooling<AvgPoolOptions> {
     super(kernelSize, options);
   }
 
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.avgPool3d(x, this.kernelSize, this.options);
   }
@@ -102,6 +108,7 @@ abstract class AdaptivePool extends Module {
 
 /** Mean pooling of x [N, C, L] to a given length. */
 export class AdaptiveAvgPool1d extends AdaptivePool {
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.adaptiveAvgPool1d(x, this.outputSize);
   }
@@ -109,6 +116,7 @@ export class AdaptiveAvgPool1d extends AdaptivePool {
 
 /** Mean pooling of x [N, C, H, W] to a given size; null keeps a dim. */
 export class AdaptiveAvgPool2d extends AdaptivePool {
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.adaptiveAvgPool2d(x, this.outputSize);
   }
@@ -116,6 +124,7 @@ export class AdaptiveAvgPool2d extends AdaptivePool {
 
 /** Max pooling of x [N, C, L] to a given length. */
 export class AdaptiveMaxPool1d extends AdaptivePool {
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.adaptiveMaxPool1d(x, this.outputSize);
   }
@@ -123,6 +132,7 @@ export class AdaptiveMaxPool1d extends AdaptivePool {
 
 /** Max pooling of x [N, C, H, W] to a given size; null keeps a dim. */
 export class AdaptiveMaxPool2d extends AdaptivePool {
+  /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
     return functional.adaptiveMaxPool2d(x, this.outputSize);
   }

@@ -3,6 +3,7 @@ import { Module, formatOptions } from "./module.ts";
 
 /** Gives x back. */
 export class Identity extends Module {
+  /** x. */
   forward(x: Tensor): Tensor {
     return x;
   }
@@ -22,6 +23,7 @@ export class Flatten extends Module {
     this.endDim = endDim;
   }
 
+  /** x in its new shape. */
   forward(x: Tensor): Tensor {
     return x.flatten({ startDim: this.startDim, endDim: this.endDim });
   }
@@ -42,6 +44,7 @@ export class Unflatten extends Module {
     this.sizes = sizes;
   }
 
+  /** x in its new shape. */
   forward(x: Tensor): Tensor {
     return x.unflatten(this.dim, this.sizes);
   }

@@ -88,6 +88,7 @@ export class ReduceLROnPlateau {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
+  /** What `loadStateDict` needs to go on from here. */
   stateDict(): SchedulerState {
     return {
       lastEpoch: this.#lastEpoch,

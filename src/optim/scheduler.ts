@@ -61,6 +61,7 @@ export abstract class Scheduler {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
+  /** What `loadStateDict` needs to go on from here. */
   stateDict(): SchedulerState {
     return { lastEpoch: this.#lastEpoch };
   }
