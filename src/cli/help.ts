@@ -54,8 +54,8 @@ ${table(flagRows(commonFlags))}
 Examples:
 ${examplesOf(commands)}
 
-athanor <command> --help tells more about a command. Exit codes: 0 done, 1 failed,
-2 wrong command line, 130 interrupted.
+athanor <command> --help tells more about a command.
+Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.
 `;
 }
 

@@ -30,7 +30,7 @@ export async function writeFileAtomically(
   let temporary: string | undefined;
   try {
     await mkdir(folder, { recursive: true });
-    await removeAbandoned(folder, basename(target));
+    await removeAbandoned(folder, (name) => name === basename(target));
     temporary = join(folder, temporaryName(basename(target)));
     const handle = await open(temporary, "wx");
     try {
@@ -64,12 +64,14 @@ function temporaryName(name: string): string {
   return `.${name}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
 }
 
-/** Removes temporary files of this target whose writer was killed. */
-async function removeAbandoned(folder: string, name: string): Promise<void> {
+/** Removes temporary files of killed writers, for the targets in a folder that are named. */
+export async function removeAbandoned(
+  folder: string,
+  isTarget: (name: string) => boolean,
+): Promise<void> {
   for (const file of await readdir(folder)) {
-    if (!file.startsWith(`.${name}.`)) continue;
-    const writer = /^(\d+)\.[0-9a-f]{8}\.tmp$/.exec(file.slice(name.length + 2))?.[1];
-    if (writer === undefined || isAlive(Number(writer))) continue;
+    const [, name, writer] = /^\.(.+)\.(\d+)\.[0-9a-f]{8}\.tmp$/.exec(file) ?? [];
+    if (name === undefined || !isTarget(name) || isAlive(Number(writer))) continue;
     await unlink(join(folder, file)).catch(() => {});
   }
 }

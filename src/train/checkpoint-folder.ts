@@ -1,7 +1,7 @@
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
-import { errnoOf } from "../io/atomic-file.ts";
+import { errnoOf, removeAbandoned } from "../io/atomic-file.ts";
 import type { LoadOptions } from "../io/safetensors-file.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 
@@ -58,6 +58,7 @@ export class CheckpointFolder {
   async save(step: number, state: object): Promise<SavedCheckpoint> {
     const path = this.pathOf(step);
     await saveCheckpoint(path, state);
+    await removeAbandoned(this.folder, (name) => fileName.test(name));
     // Later steps can only be of an earlier run in this folder.
     const saved = await this.list();
     const kept = saved.filter((other) => other.step <= step).slice(-this.keepLast);

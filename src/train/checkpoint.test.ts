@@ -88,6 +88,13 @@ describe("CheckpointFolder", () => {
     expect((await checkpoints.list()).map(({ step }) => step)).toEqual([10]);
   });
 
+  it("removes what a killed run left of another step", async () => {
+    const dead = `.step-00000009.safetensors.${2 ** 22 + 1}.0123abcd.tmp`;
+    writeFileSync(join(folder, dead), "");
+    await new CheckpointFolder(folder).save(1, {});
+    expect(readdirSync(folder)).toEqual(["step-00000001.safetensors"]);
+  });
+
   it("says what is missing, and leaves other files alone", async () => {
     writeFileSync(join(folder, "notes.txt"), "mine");
     const checkpoints = new CheckpointFolder(folder);

@@ -35,7 +35,7 @@ export type ProgressValues = Readonly<Record<string, number | string>>;
 export interface ProgressBar {
   /** Shows that `done` steps are finished. */
   update(done: number, values?: ProgressValues): void;
-  /** Prints a line of its own above the bar. */
+  /** Prints a line of its own above the bar; nothing in the modes for machines. */
   note(text: string): void;
   /** Draws the last state and ends the line. */
   close(): void;
@@ -117,8 +117,7 @@ export function progressBar(options: ProgressOptions): ProgressBar {
       draw();
     },
     note(text) {
-      if (mode === "json") stream.write(`${JSON.stringify({ event: "note", text })}\n`);
-      else if (mode === "lines") stream.write(`${text}\n`);
+      if (mode === "lines") stream.write(`${text}\n`);
       else if (mode === "bar") {
         stream.write(`\r\x1b[2K${text}\n`);
         draw();

