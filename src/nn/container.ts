@@ -40,6 +40,7 @@ export class Sequential extends Module {
     return this;
   }
 
+  /** The layers in order. */
   [Symbol.iterator](): IterableIterator<Layer> {
     return this.#layers.values();
   }
@@ -78,6 +79,7 @@ export class ModuleList<M extends Module = Module> extends Module {
     return this;
   }
 
+  /** The modules in order. */
   [Symbol.iterator](): IterableIterator<M> {
     return this.#items.values();
   }
@@ -106,14 +108,17 @@ export class ModuleDict<
     throw new ConfigError(`ModuleDict: the name must be one of ${known}, got "${name}"`);
   }
 
+  /** Whether there is a module of this name. */
   has(name: string): boolean {
     return this.#items.has(name);
   }
 
+  /** The names in order. */
   keys(): string[] {
     return [...this.#items.keys()];
   }
 
+  /** Names and modules in order. */
   [Symbol.iterator](): IterableIterator<[string, Module]> {
     return this.#items.entries();
   }
