@@ -46,8 +46,10 @@ function compileOptimized(bytes: BufferSource, platform: Platform): WebAssembly.
   }
 }
 
-/** Code this long belongs to a step that will run often; measured: 0.4 ms per KiB to optimize. */
-const LARGE_CODE_BYTES = 4096;
+/**
+ * Measured: 0.4 ms per KiB. For the large module of a training step that is a tenth of a second
+ * before the first step, while V8 optimizes its hot functions within the first few steps anyway.
+ */
 const OPTIMIZE_MS_PER_BYTE = 0.4 / 1024;
 /** Rough speed of fused kernels, to tell a long first run from a short one. */
 const BYTES_PER_MS = 1e7;
@@ -55,7 +57,6 @@ const FLOPS_PER_MS = 4e6;
 
 /** Whether optimizing first pays: baseline code would lose more in one run than that costs. */
 function isWorthOptimizing({ bytes, kernels }: WasmProgramCode): boolean {
-  if (bytes.length >= LARGE_CODE_BYTES) return true;
   let milliseconds = 0;
   for (const kernel of kernels) {
     if (kernel.isLibraryCall === true) continue;
