@@ -1,5 +1,11 @@
 import type { DType } from "../ir/dtype.ts";
-import { isInteger } from "../ir/dtype.ts";
+import {
+  bf16FromNumber,
+  bf16ToNumber,
+  f16FromNumber,
+  f16ToNumber,
+  isInteger,
+} from "../ir/dtype.ts";
 import { cast, expand, full, mul, neg, permute, reduce, reshape } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
@@ -46,7 +52,14 @@ const viewOps: ReadonlySet<Op> = new Set(["reshape", "permute", "expand", "slice
 export function uniformValue(node: Node): number | undefined {
   let base = node;
   while (viewOps.has(base.op)) base = base.src[0];
-  return base.op === "constant" ? base.attrs.value : undefined;
+  return base.op === "constant" ? asStored(base.attrs.value, base.dtype) : undefined;
+}
+
+/** A constant as its dtype holds it, which is what kernels compute with. */
+function asStored(value: number, dtype: DType): number {
+  if (dtype === "f16") return f16ToNumber(f16FromNumber(value));
+  if (dtype === "bf16") return bf16ToNumber(bf16FromNumber(value));
+  return roundTo(value, dtype) ?? value;
 }
 
 function roundTo(value: number, dtype: DType): number | undefined {
