@@ -130,7 +130,7 @@ function parseValue(
 }
 
 /** `an integer of at least 1`. */
-export function describeRange({ type, min, above }: Flag): string {
+function describeRange({ type, min, above }: Flag): string {
   const kind = type === "integer" ? "an integer" : "a number";
   if (min !== undefined) return `${kind} of at least ${min}`;
   return above === undefined ? kind : `${kind} above ${above}`;

@@ -1,4 +1,4 @@
-import { ConfigError } from "../base/errors.ts";
+import { AthanorError, ConfigError } from "../base/errors.ts";
 import { deviceNames } from "../engine/devices.ts";
 import type { DigitsOptions, DigitsResult } from "../train/digits.ts";
 import { trainDigits } from "../train/digits.ts";
@@ -103,6 +103,10 @@ async function run(values: FlagValues, terminal: Terminal): Promise<number> {
     }
     return result.status === "interrupted" ? 130 : 0;
   } catch (error) {
+    if (isJson && error instanceof AthanorError) {
+      const { code, message } = error;
+      terminal.out(`${JSON.stringify({ event: "error", code, message })}\n`);
+    }
     // The trainer speaks of its options, people here of flags.
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(error.message.replaceAll("batchSize", "--batch-size"), { cause: error });

@@ -7,7 +7,7 @@ import { hostTensor, rowOf } from "./host-tensor.ts";
 /** Items by number. */
 export interface Dataset<Item> {
   readonly length: number;
-  /** @param index - from 0 to length - 1. */
+  /** Item `index`, from 0 to length - 1. */
   get(index: number): Item;
 }
 
@@ -50,6 +50,7 @@ export class TensorDataset<Columns extends readonly HostTensor[]> implements Dat
     return new TensorDataset(...columns);
   }
 
+  /** The rows `index` of all columns, as views. @throws {ConfigError} if there is none. */
   get(index: number): Columns {
     requireIndex("TensorDataset", index, this.length);
     return this.columns.map((column) => rowOf(column, index)) as readonly HostTensor[] as Columns;
@@ -70,6 +71,7 @@ export class Subset<Item> implements Dataset<Item> {
     return this.indices.length;
   }
 
+  /** The item that `indices[index]` names. @throws {ConfigError} if there is none. */
   get(index: number): Item {
     requireIndex("Subset", index, this.length);
     return this.dataset.get(this.indices[index]);

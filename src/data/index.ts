@@ -1,3 +1,10 @@
+/**
+ * Datasets in memory, seeded loaders that resume, and splits.
+ *
+ * @module
+ */
+export type { HostRandomState } from "../base/host-random.ts";
+export { HostRandom } from "../base/host-random.ts";
 export type { Collated } from "./collate.ts";
 export { stackItems } from "./collate.ts";
 export type { BatchContext, DataLoaderOptions, DataLoaderState } from "./data-loader.ts";

@@ -1,3 +1,8 @@
+/**
+ * Files of tensors: safetensors, whole, lazily and sharded. For Node.
+ *
+ * @module
+ */
 export type { LoadOptions, TensorSource } from "./safetensors-file.ts";
 export { loadSafetensors, openSafetensors } from "./load-safetensors.ts";
 export type { SaveOptions } from "./save-safetensors.ts";

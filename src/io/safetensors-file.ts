@@ -16,12 +16,15 @@ export interface LoadOptions {
 /** Checkpoint contents by name, read when asked for. Close it (or declare it with `await using`). */
 export interface TensorSource extends AsyncDisposable {
   readonly metadata: Readonly<Record<string, string>>;
+  /** Names of all tensors. */
   keys(): string[];
+  /** Whether there is a tensor of this name. */
   has(name: string): boolean;
   /** Dtype, shape and place of a tensor. @throws {CheckpointError} if there is none. */
   info(name: string): StoredTensorInfo;
   /** Reads one tensor. @throws {CheckpointError} if there is none, or it cannot be represented. */
   get(name: string, options?: LoadOptions): Promise<Tensor>;
+  /** Closes the files; nothing can be read after. */
   close(): Promise<void>;
 }
 

@@ -72,11 +72,6 @@ function requireBools(values: Uint8Array, where: string): Uint8Array {
   );
 }
 
-/** Dtype a stored tensor is read as, or undefined if Athanor has none for it. */
-export function dtypeOfStored(dtype: StoredDType): DType | undefined {
-  return readings[dtype]?.dtype;
-}
-
 /**
  * A tensor from the bytes a file holds for it.
  *

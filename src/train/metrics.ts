@@ -20,6 +20,7 @@ export class RunningMean {
     return this.#sum / this.#count;
   }
 
+  /** Forgets all values. */
   reset(): void {
     this.#sum = 0;
     this.#count = 0;
@@ -70,6 +71,7 @@ export class ConfusionMatrix {
     }
   }
 
+  /** How often a true class was predicted as another (or as itself). */
   count(expected: number, predicted: number): number {
     return this.counts[expected * this.classes + predicted];
   }

