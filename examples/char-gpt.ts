@@ -2,8 +2,8 @@
 import { Tensor, arange, grad, jit, nn, optim, random } from "athanor";
 
 // B batch, T time, C width, H heads, V characters
-const [B, T, C, H] = [16, 32, 64, 4];
-const steps = 150;
+const [B, T, C, H] = [8, 32, 64, 4];
+const steps = 120;
 const text = `From fairest creatures we desire increase,
 That thereby beauty's rose might never die,
 But as the riper should by time decease,
