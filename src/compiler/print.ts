@@ -28,14 +28,13 @@ class KernelPrinter {
   print(): string[] {
     const { outer, inner, phases, sequential } = this.kernel;
     const lines = outer.length === 0 ? [] : [`for ${this.loops(outer)}`];
-    for (const phase of phases) {
-      const order = sequential ? "in order " : "";
-      const head =
-        phase.level === "inner" && inner.length > 0 ? `for ${order}${this.loops(inner)}` : "once";
-      const isFlat = inner.length === 0 && phases.length === 1;
-      if (!isFlat) lines.push(`  ${head}`);
-      const body = this.body(phase.statements);
-      lines.push(...body.map((line) => `${isFlat ? "  " : "    "}${line}`));
+    const indent = outer.length === 0 ? "" : "  ";
+    const isFlat = inner.length === 0 && phases.length === 1;
+    for (const { level, statements } of phases) {
+      const isInner = level === "inner" && inner.length > 0;
+      const head = isInner ? `for ${sequential ? "in order " : ""}${this.loops(inner)}` : "once";
+      if (!isFlat) lines.push(indent + head);
+      lines.push(...this.body(statements).map((line) => indent + (isFlat ? line : `  ${line}`)));
     }
     return lines;
   }
@@ -119,7 +118,8 @@ class KernelPrinter {
     const terms = form.terms.map(({ axis, stride }) => {
       const name =
         axis.dynamic === null ? this.axisName(axis) : this.expression(axis.dynamic, names);
-      return stride === 1 ? name : `${stride}*${name}`;
+      if (stride === 1 || stride === -1) return stride === 1 ? name : `-${name}`;
+      return `${stride}*${name}`;
     });
     if (form.offset !== 0 || terms.length === 0) terms.push(String(form.offset));
     return terms.join(" + ").replaceAll("+ -", "- ");
