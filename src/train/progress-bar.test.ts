@@ -35,6 +35,11 @@ describe("progressBar", () => {
     ]);
   });
 
+  it("assumes 80 columns where a terminal does not say", () => {
+    const written = record({ total: 4 }, 1, { isTTY: true, columns: 0 });
+    expect(written[0]).toContain("██████░░░░░░░░░░░░░░░░░░  25 %");
+  });
+
   it("never wraps on a narrow terminal", () => {
     for (let columns = 1; columns < 60; columns++) {
       for (const text of record({ total: 4, label: "training" }, 2, { isTTY: true, columns })) {

@@ -1,6 +1,7 @@
 /** Where progress is written: a terminal, or a pipe. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
+  /** Width of the terminal; 0 where it is unknown. */
   readonly columns?: number;
   /** Takes a piece of text. */
   write(text: string): unknown;
@@ -90,7 +91,7 @@ export function progressBar(options: ProgressOptions): ProgressBar {
   let lastShown = mode === "lines" ? start / total : -Infinity;
 
   const draw = (): void => {
-    if (mode === "bar") stream.write(`\r\x1b[2K${barLine(state, stream.columns ?? 80)}`);
+    if (mode === "bar") stream.write(`\r\x1b[2K${barLine(state, stream.columns || 80)}`);
     else if (mode === "lines") stream.write(`${plainLine(state)}\n`);
     else if (mode === "json") stream.write(`${JSON.stringify(progressEvent(state))}\n`);
   };
