@@ -13,6 +13,8 @@ export interface Axis {
   readonly size: number;
   /** For an index known only while the kernel runs (gather): the expression that gives it. */
   readonly dynamic: Expression | null;
+  /** Whether a dynamic index out of range is an error, not a value nobody looks at. */
+  readonly checked: boolean;
   split: { readonly outer: Axis; readonly inner: Axis } | null;
 }
 
@@ -34,8 +36,12 @@ export const zeroForm: Form = { offset: 0, terms: [] };
 let nextAxis = 0;
 
 /** A new loop variable. */
-export function makeAxis(size: number, dynamic: Expression | null = null): Axis {
-  return { id: nextAxis++, size, dynamic, split: null };
+export function makeAxis(
+  size: number,
+  dynamic: Expression | null = null,
+  checked: boolean = true,
+): Axis {
+  return { id: nextAxis++, size, dynamic, checked, split: null };
 }
 
 /** The form that is the axis itself; 0 for an axis of size 1. */

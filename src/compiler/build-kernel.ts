@@ -158,7 +158,7 @@ function mapForm(form: Form, map: (operand: Expression) => Expression): Form {
       const dynamic = map(axis.dynamic);
       const cache = mappedAxes.get(axis) ?? new WeakMap<Expression, Axis>();
       mappedAxes.set(axis, cache);
-      const mapped = cache.get(dynamic) ?? makeAxis(axis.size, dynamic);
+      const mapped = cache.get(dynamic) ?? makeAxis(axis.size, dynamic, axis.checked);
       cache.set(dynamic, mapped);
       return [axisForm(mapped), stride] as const;
     }),

@@ -34,6 +34,8 @@ export class NeedsBuffer extends Error {
 export class Lowering {
   private readonly isValue: (node: Node) => boolean;
   private readonly memo: Map<string, Expression> = new Map();
+  /** Depth of padding around what is being lowered: points outside compute values nobody reads. */
+  private padding: number = 0;
 
   constructor(isValue: (node: Node) => boolean) {
     this.isValue = isValue;
@@ -47,7 +49,8 @@ export class Lowering {
 
   /** Like `value`, but computes the node even if it has a buffer. */
   definition(node: Node, coordinates: readonly Form[]): Expression {
-    const key = `${node.id}@${coordinates.map(formKey).join(";")}`;
+    const padded = this.padding > 0 ? "p" : "";
+    const key = `${node.id}${padded}@${coordinates.map(formKey).join(";")}`;
     const known = this.memo.get(key);
     if (known !== undefined) return known;
     const result = this.compute(node, coordinates);
@@ -142,16 +145,21 @@ export class Lowering {
         bounds.push({ form, low: 0, high: source.shape[dim] });
       }
     });
-    const inside = this.value(source, inner);
-    if (bounds.length === 0) return inside;
-    return { kind: "masked", dtype: node.dtype, bounds, inside, otherwise: value };
+    if (bounds.length === 0) return this.value(source, inner);
+    this.padding++;
+    try {
+      const inside = this.value(source, inner);
+      return { kind: "masked", dtype: node.dtype, bounds, inside, otherwise: value };
+    } finally {
+      this.padding--;
+    }
   }
 
   private gather(node: NodeOf<"gather">, coordinates: readonly Form[]): Expression {
     const [x, index] = node.src;
     const { dim } = node.attrs;
     const position = this.value(index, coordinates);
-    const axis = makeAxis(x.shape[dim], position);
+    const axis = makeAxis(x.shape[dim], position, this.padding === 0);
     const moved = [...coordinates];
     moved[dim] = axisForm(axis);
     return this.value(x, moved);

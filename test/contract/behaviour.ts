@@ -360,6 +360,36 @@ export function programContract(current: Current): void {
       backend.free(to);
     });
 
+    it("names an index out of range and leaves the state as it was", () => {
+      const backend = current();
+      const table = b.input([5, 3], "f32") as NodeOf<"input">;
+      const index = b.input([2, 3], "i32") as NodeOf<"input">;
+      const rows = b.gather(table, index, 0);
+      const update = b.add(table, b.expand(b.reduceSum(rows, [0, 1]), [5, 3]));
+      const program = backend.compile({
+        inputs: [table, index],
+        outputs: [b.assign(table, update)],
+      });
+      const state = upload(
+        backend,
+        Float32Array.from({ length: 15 }, (_, i) => i),
+      );
+      const before = backend.readSync(state, "f32");
+      for (const wrong of [5, -1, 2 ** 30]) {
+        const indices = upload(backend, Int32Array.of(0, 1, 2, 3, wrong, 4));
+        expect(() => program.run([state, indices], [state])).toThrow(
+          new RegExp(`0 … 4, got ${wrong}`),
+        );
+        expect(backend.readSync(state, "f32")).toEqual(before);
+        backend.free(indices);
+      }
+      const right = upload(backend, Int32Array.of(0, 1, 2, 3, 4, 4));
+      program.run([state, right], [state]);
+      expect(backend.readSync(state, "f32")).not.toEqual(before);
+      program.dispose();
+      freeAll(backend, state, right);
+    });
+
     it("frees what a program owns when it is disposed", () => {
       const backend = current();
       const graph = { inputs: [square], outputs: [b.dot(b.dot(square, square), square)] };

@@ -262,7 +262,9 @@ export class Heap {
       `allocate: needs ${formatBytes(requested)}, got ${formatBytes(usedBytes)} live in ` +
         `${usedBlocks} buffers (largest: ${sizes || "none"}), ${formatBytes(reservedBytes)} ` +
         `reserved of a limit of ${formatBytes(limit)}; ${hint}`,
-      { details: { requested, live, usedBytes, usedBlocks, reservedBytes, largestFreeBytes, limit } },
+      {
+        details: { requested, live, usedBytes, usedBlocks, reservedBytes, largestFreeBytes, limit },
+      },
     );
   }
 }

@@ -1,9 +1,10 @@
 import { product, roundUp } from "../../base/integers.ts";
-import { invariant, UsageError } from "../../base/errors.ts";
+import { invariant, ShapeError, UsageError } from "../../base/errors.ts";
 import { dtypeBytes, hostView } from "../../ir/dtype.ts";
 import type { HostArray } from "../../ir/dtype.ts";
 import type { Graph } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
+import { controlBlock } from "../../compiler/wasm/control-block.ts";
 import type { HostCall, HostOperand, WasmProgramCode } from "../../compiler/wasm/program-code.ts";
 import { customKernel } from "../../runtime/backend.ts";
 import type { Buffer, KernelFacts, KernelProfile, Program } from "../../runtime/backend.ts";
@@ -85,19 +86,36 @@ export class WasmProgram implements Program {
     this.begin(inputs, outputs);
     try {
       this.launch(0, this.code.stepCount);
+      this.checkIndices();
     } finally {
       this.host.isRunning = false;
     }
   }
 
+  /** Turns the note a kernel left about an index into an error. */
+  private checkIndices(): void {
+    const { words } = this.host.memory;
+    const size = words[controlBlock.badIndexSize >> 2];
+    if (size === 0) return;
+    words[controlBlock.badIndexSize >> 2] = 0;
+    const index = words[controlBlock.badIndex >> 2];
+    throw new ShapeError(
+      `gather: indices must be in 0 … ${size - 1}, got ${index}; check token ids, labels or the ` +
+        "dim; no state was updated",
+      { details: { index, size } },
+    );
+  }
+
   profile(inputs: readonly Buffer[], outputs: readonly Buffer[]): KernelProfile[] {
     this.begin(inputs, outputs);
     try {
-      return this.kernels.map((kernel, step) => {
+      const profiles = this.kernels.map((kernel, step) => {
         const start = performance.now();
         this.launch(step, step + 1);
         return { ...kernel, milliseconds: performance.now() - start };
       });
+      this.checkIndices();
+      return profiles;
     } finally {
       this.host.isRunning = false;
     }

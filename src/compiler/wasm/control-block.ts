@@ -25,6 +25,9 @@ export const controlBlock = {
   spinRounds: 524,
   /** How often a thread went to sleep in a barrier. */
   barrierNaps: 528,
+  /** An index out of range that a kernel met, and the size it should be below; size 0 for none. */
+  badIndex: 532,
+  badIndexSize: 536,
   /** The command and its operands, written before `sequence`. */
   command: 576,
   slot: 580,

@@ -7,6 +7,7 @@ import { formKey, formRange, normalizeForm } from "../affine.ts";
 import type { Expression, Statement } from "../kernel.ts";
 import type { Loop } from "../loops.ts";
 import type { FunctionBuilder } from "./assembler-function.ts";
+import { controlBlock } from "./control-block.ts";
 import { strideOf, Variation } from "./kernel-plan.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Scopes } from "./scopes.ts";
@@ -304,21 +305,35 @@ export class ExpressionRenderer {
   /** Address on the stack; adds the dynamic terms for one lane. Indices are kept in range. */
   private addDynamic(form: Form, unit: Unit, scale: number, lane: number): void {
     const { f } = this;
-    const position = f.local("i32");
+    const [position, inside] = f.locals("i32", 2);
     for (const { axis, stride } of form.terms) {
       if (axis.dynamic === null) continue;
       this.push(axis.dynamic, unit);
       this.lanes.extractIndex(f, lane);
-      f.set(position);
-      f.get(position).i32(0).get(position).i32(0).emit("i32.gt_s", "select").set(position);
-      f.get(position)
+      f.tee(position).set(inside);
+      f.get(inside).i32(0).get(inside).i32(0).emit("i32.gt_s", "select").set(inside);
+      f.get(inside)
         .i32(axis.size - 1)
-        .get(position)
+        .get(inside)
         .i32(axis.size - 1)
         .emit("i32.lt_s", "select");
-      f.i32(stride * scale).emit("i32.mul", "i32.add");
+      f.set(inside);
+      if (axis.checked) this.reportBadIndex(position, inside, axis.size);
+      f.get(inside)
+        .i32(stride * scale)
+        .emit("i32.mul", "i32.add");
     }
-    f.release(position);
+    f.release(position, inside);
+  }
+
+  /** Leaves a note for the caller, who turns it into an error when the program has run. */
+  private reportBadIndex(position: number, inside: number, size: number): void {
+    const { f } = this;
+    f.get(position).get(inside).emit("i32.ne");
+    f.if(() => {
+      f.i32(0).get(position).store("i32.store", controlBlock.badIndex);
+      f.i32(0).i32(Math.max(size, 1)).store("i32.store", controlBlock.badIndexSize);
+    });
   }
 
   private pushScatteredLoad(value: Node, form: Form, unit: Unit): void {

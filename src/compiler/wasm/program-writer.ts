@@ -12,6 +12,7 @@ import type { Location, Schedule, Step } from "../schedule.ts";
 import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { defineBarrier } from "./barrier.ts";
+import { controlBlock } from "./control-block.ts";
 import { contractionCall, hasSimpleBatch } from "./contraction-call.ts";
 import { planKernel } from "./kernel-plan.ts";
 import { scratchBytes, writeKernel } from "./kernel-renderer.ts";
@@ -43,6 +44,8 @@ interface CompiledStep {
   readonly parallel: boolean;
   /** Writes the call; locals 0-2 are thread, threads, args. */
   readonly write: (f: FunctionBuilder) => void;
+  /** A second part, after all threads have done the first. */
+  readonly finish?: (f: FunctionBuilder) => void;
 }
 
 /** Writes one program module. */
@@ -95,7 +98,10 @@ class ProgramWriter {
       const waits = sync.waitsBefore(i);
       return this.module.function(`step${i}_${step.facts.name}`, ["i32", "i32", "i32"], [], (f) => {
         if (waits) f.get(1).call(this.barrier);
-        step.write(f);
+        this.guarded(f, steps[i], () => step.write(f));
+        if (step.finish === undefined) return;
+        f.get(1).call(this.barrier);
+        this.guarded(f, steps[i], () => step.finish?.(f));
       });
     });
     this.writeRun();
@@ -110,6 +116,18 @@ class ProgramWriter {
       hostCalls: this.hostCalls,
       tableSize: functions.length + this.epilogues.length,
     };
+  }
+
+  /** State is updated in place only while no index was out of range: a failed run changes none. */
+  private guarded(f: FunctionBuilder, step: Step, body: () => void): void {
+    const writes =
+      step.kind === "copy" ? [step.to] : step.writes.map((node) => this.locationOf(node));
+    if (!writes.some((location) => location.kind === "input")) {
+      body();
+      return;
+    }
+    f.i32(0).load("i32.load", controlBlock.badIndexSize).emit("i32.eqz");
+    f.if(body);
   }
 
   /** run(thread, threads, args, from, to): steps live in the table from index 0 on. */
@@ -312,11 +330,8 @@ class ProgramWriter {
           this.pushWorkspace(f);
           f.get(0).get(1).call(library);
         }
-        if (later !== null) {
-          f.get(1).call(this.barrier);
-          later.write(f);
-        }
       },
+      ...(later === null ? {} : { finish: later.write }),
     };
   }
 
