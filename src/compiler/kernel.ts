@@ -1,48 +1,10 @@
+import type { BinaryOp, UnaryOp } from "../ir/build.ts";
 import type { DType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Axis, Form } from "./affine.ts";
 
-/** Elementwise ops as kernels know them. */
-export type ElementwiseOp =
-  | "neg"
-  | "abs"
-  | "sign"
-  | "floor"
-  | "ceil"
-  | "trunc"
-  | "round"
-  | "sqrt"
-  | "exp"
-  | "expm1"
-  | "log"
-  | "log1p"
-  | "sin"
-  | "cos"
-  | "tanh"
-  | "erf"
-  | "not"
-  | "cast"
-  | "bitcast"
-  | "add"
-  | "sub"
-  | "mul"
-  | "div"
-  | "rem"
-  | "pow"
-  | "max"
-  | "min"
-  | "and"
-  | "or"
-  | "xor"
-  | "shl"
-  | "shr"
-  | "eq"
-  | "ne"
-  | "lt"
-  | "le"
-  | "where"
-  /** Random bits from (key word 0, key word 1, counter). */
-  | "threefry";
+/** Elementwise ops as kernels know them; `threefry` gives random bits from two key words and a counter. */
+export type ElementwiseOp = UnaryOp | BinaryOp | "cast" | "bitcast" | "where" | "threefry";
 
 /** Folding operation of a reduction. */
 export type ReduceOp = "sum" | "prod" | "max" | "min";

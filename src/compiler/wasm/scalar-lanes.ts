@@ -6,6 +6,7 @@ import type { FunctionBuilder, ValueType } from "./assembler-function.ts";
 import type { PlainOp } from "./assembler-opcodes.ts";
 import type { Lanes, Operand } from "./lanes.ts";
 import type { ScalarFunction, ScalarMath } from "./program-math.ts";
+import { exportedMath, nativeMath } from "./scalar-math.ts";
 import { pushSafeDivision } from "./vector-lanes.ts";
 import type { VectorLanes } from "./vector-lanes.ts";
 
@@ -51,17 +52,7 @@ const integerOps = (s: "s" | "u"): OpTable => ({
 const signedOps = integerOps("s");
 const unsignedOps = integerOps("u");
 
-const scalarFunctions: ReadonlySet<string> = new Set<ScalarFunction>([
-  "exp",
-  "expm1",
-  "log",
-  "log1p",
-  "sin",
-  "cos",
-  "tanh",
-  "erf",
-  "pow",
-]);
+const scalarFunctions: ReadonlySet<string> = new Set([...nativeMath, ...exportedMath]);
 
 const isScalarFunction = (op: string): op is ScalarFunction => scalarFunctions.has(op);
 const registerFloat = (dtype: DType): Float => (dtype === "f64" ? "f64" : "f32");

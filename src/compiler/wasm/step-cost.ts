@@ -4,6 +4,7 @@ import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Kernel } from "../kernel.ts";
 import { walkExpressions } from "../kernel.ts";
+import { vectorFunctions } from "./vector-math.ts";
 
 /** Bytes moved and operations done, by definition. */
 export interface StepCost {
@@ -11,17 +12,7 @@ export interface StepCost {
   readonly flops: number;
 }
 
-const transcendental: ReadonlySet<string> = new Set([
-  "exp",
-  "expm1",
-  "log",
-  "log1p",
-  "sin",
-  "cos",
-  "tanh",
-  "erf",
-  "pow",
-]);
+const transcendental: ReadonlySet<string> = new Set(vectorFunctions);
 
 /** Vector operations one transcendental function is worth. */
 const TRANSCENDENTAL_COST = 16;
