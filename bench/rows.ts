@@ -1,0 +1,171 @@
+import { cnnSizes, gptSizes, mlpSizes } from "./workload.ts";
+
+/** Libraries that are measured, in the order of their columns. */
+export const contenders = [
+  "athanor",
+  "jax-js",
+  "jax-js im2col",
+  "tfjs-wasm",
+  "onnxruntime",
+] as const;
+export type Contender = (typeof contenders)[number];
+
+/** The least work a row can be done with: the slowest of these is its bound. */
+export interface Work {
+  /** Floating-point operations of its matrix products and convolutions. */
+  readonly flops?: number;
+  /** Bytes that must come from and go to memory. */
+  readonly bytes?: number;
+  /** Vector instructions of four lanes. */
+  readonly instructions?: number;
+}
+
+/** What a bound is made of: the machine's own rates, or the rate of the library's GEMM. */
+export type Yardstick = "machine" | "gemm";
+
+/** One line of the table for each thread count. */
+export interface Row {
+  readonly name: string;
+  readonly summary: string;
+  readonly contenders: readonly Contender[];
+  /** Contenders that take seconds for one run: few samples, none with `--quick`. */
+  readonly slow?: readonly Contender[];
+  readonly work?: Work;
+  readonly yardstick?: Yardstick;
+  /** What Athanor is to reach: share of the bound, and how many times a contender's speed. */
+  readonly target?: {
+    readonly ofBound?: number;
+    readonly ratio?: number;
+    readonly scaling?: number;
+  };
+  /** Runs per sample, for what takes microseconds. */
+  readonly inner?: number;
+  /** Thread counts, if not those of the command line. */
+  readonly threads?: readonly number[];
+  /** Relative difference two contenders' check values may have. @defaultValue 1e-4 */
+  readonly tolerance?: number;
+  /** Facts that are shown below the table. */
+  readonly hasFacts?: boolean;
+}
+
+const floats = 4_194_304;
+const onceThrough: Pick<Work, "bytes"> = { bytes: 2 * 4 * floats };
+/** Instructions per four lanes of an exp within 2 ulp: clamp, reduction, degree 6, scaling. */
+const expInstructions = 15;
+
+/** Forward, gradient of the weights, and gradient of the input except in the first layer. */
+function mlpFlops(): number {
+  const { batch, widths } = mlpSizes;
+  return widths
+    .slice(1)
+    .map((outputs, i) => 2 * batch * widths[i] * outputs * (i === 0 ? 2 : 3))
+    .reduce((sum, flops) => sum + flops, 0);
+}
+
+function cnnFlops(): number {
+  const { batch, side, channels, classes } = cnnSizes;
+  const [input, middle, last] = channels;
+  const conv = (size: number, from: number, to: number): number =>
+    2 * batch * size ** 2 * 9 * from * to;
+  const features = last * (side / 4) ** 2;
+  return (
+    2 * conv(side, input, middle) +
+    3 * conv(side / 2, middle, last) +
+    6 * batch * features * classes
+  );
+}
+
+function gptFlops(): number {
+  const { batch, length, width, layers, vocab } = gptSizes;
+  const tokens = batch * length;
+  const linear = layers * 12 * width ** 2 + width * vocab;
+  const attention = layers * 2 * length * width;
+  return 3 * 2 * tokens * (linear + attention);
+}
+
+const gemm = (size: number): Row => ({
+  name: `gemm ${size}`,
+  summary: `product of two ${size}×${size} matrices`,
+  contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+  work: { flops: 2 * size ** 3 },
+  ...(size >= 512 && { target: { ofBound: 0.8, scaling: 1.7 } }),
+});
+
+/** All rows. */
+export const rows: readonly Row[] = [
+  gemm(256),
+  gemm(512),
+  gemm(1024),
+  {
+    name: "elementwise 4M",
+    summary: "relu(1.5 x + 0.3)² of 4,194,304 floats",
+    contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+    work: { ...onceThrough, instructions: (floats / 4) * 4 },
+    target: { ofBound: 1 / 1.3 },
+  },
+  {
+    name: "softmax 4096x1024",
+    summary: "softmax of each row",
+    contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+    work: { ...onceThrough, instructions: (floats / 4) * (4 + expInstructions) },
+    target: { ofBound: 1 / 1.3 },
+  },
+  {
+    name: "layer norm 4096x1024",
+    summary: "layer normalisation of each row, with weight and bias",
+    contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+    work: { ...onceThrough, instructions: (floats / 4) * 5 },
+    target: { ofBound: 1 / 1.3 },
+  },
+  {
+    name: "conv 8x64x56x56",
+    summary: "64 filters of 3×3, padding 1",
+    contenders: ["athanor", "jax-js", "jax-js im2col", "tfjs-wasm", "onnxruntime"],
+    slow: ["jax-js"],
+    work: { flops: 2 * 8 * 56 * 56 * 64 * 64 * 9 },
+    yardstick: "gemm",
+    target: { ofBound: 0.6 },
+  },
+  {
+    name: "mlp step",
+    summary: "training step 784-256-256-10, batch 128, Adam",
+    contenders: ["athanor", "jax-js"],
+    work: { flops: mlpFlops() },
+    yardstick: "gemm",
+    target: { ofBound: 0.6, ratio: 3 },
+    hasFacts: true,
+  },
+  {
+    name: "mlp products",
+    summary: "the eight matrix products of that step and nothing else",
+    contenders: ["athanor"],
+    work: { flops: mlpFlops() },
+    yardstick: "gemm",
+  },
+  {
+    name: "cnn step",
+    summary: "training step, two conv-relu-pool 1-32-64 on 28×28, linear, batch 64, Adam",
+    contenders: ["athanor", "jax-js", "jax-js im2col"],
+    slow: ["jax-js"],
+    work: { flops: cnnFlops() },
+    yardstick: "gemm",
+    target: { ratio: 3 },
+    hasFacts: true,
+  },
+  {
+    name: "gpt step",
+    summary: "training step, 2 layers of width 128, 4 heads, 64 tokens of 256, batch 8, AdamW",
+    contenders: ["athanor"],
+    work: { flops: gptFlops() },
+    yardstick: "gemm",
+    hasFacts: true,
+  },
+  {
+    name: "step of 100 parameters",
+    summary: "a compiled step that updates 100 captured tensors of 4 floats",
+    contenders: ["athanor"],
+    inner: 100,
+    threads: [1],
+    hasFacts: true,
+  },
+];
