@@ -49,6 +49,7 @@ describe("DataLoader", () => {
     };
     const whole = new DataLoader(numbers, options);
     const expected = [...(await epoch(whole)), ...(await epoch(whole))];
+    expect(new Set(expected.map((batch) => batch.at(-1))).size).toBe(8);
     for (let seen = 0; seen <= 8; seen++) {
       const before = new DataLoader(numbers, options);
       const batches: number[][] = [];
