@@ -74,14 +74,22 @@ export class CheckpointFolder {
    * @throws {CheckpointError} if there is none or it is damaged.
    */
   async load<State = unknown>(options: LoadOptions = {}): Promise<State> {
-    const latest = await this.latest();
+    const [latest, previous] = (await this.list()).toReversed();
     if (latest === undefined) {
       throw new CheckpointError(
         `checkpoint: there must be one to resume from, got none in ${this.folder}; ` +
           "check the folder, or start without resuming",
       );
     }
-    return loadCheckpoint<State>(latest.path, options);
+    try {
+      return await loadCheckpoint<State>(latest.path, options);
+    } catch (error) {
+      if (!(error instanceof CheckpointError) || previous === undefined) throw error;
+      throw new CheckpointError(
+        `${error.message} (or remove it to continue from ${previous.path})`,
+        { cause: error, details: error.details },
+      );
+    }
   }
 
   /** Removes all checkpoints. */

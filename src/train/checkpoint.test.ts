@@ -95,6 +95,15 @@ describe("CheckpointFolder", () => {
     expect(readdirSync(folder)).toEqual(["step-00000001.safetensors"]);
   });
 
+  it("names the checkpoint before one that is damaged", async () => {
+    const checkpoints = new CheckpointFolder(folder);
+    for (const step of [1, 2]) await checkpoints.save(step, { step });
+    writeFileSync(checkpoints.pathOf(2), "damaged");
+    await expect(checkpoints.load()).rejects.toThrow(
+      `(or remove it to continue from ${checkpoints.pathOf(1)})`,
+    );
+  });
+
   it("says what is missing, and leaves other files alone", async () => {
     writeFileSync(join(folder, "notes.txt"), "mine");
     const checkpoints = new CheckpointFolder(folder);
