@@ -7,6 +7,9 @@ export function useTestDevice(): void {
   if (name !== undefined && name !== "") setDefaultDevice(name);
 }
 
+/** Whether `jit` compiles; ATHANOR_JIT=0 runs the suite eagerly, without the tests of jit itself. */
+export const isJitOn: boolean = process.env.ATHANOR_JIT !== "0";
+
 /** A fixture tensor on the default device. */
 export function fromFixture({ data, shape, dtype }: FixtureTensor): Tensor {
   return Tensor.from(data, shape, { dtype });

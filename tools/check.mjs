@@ -14,6 +14,7 @@ const steps = [
   ["unused code", "check:unused"],
   ["package", "check:package"],
   ["documentation", "check:docs"],
+  ["tests on other devices, un-fused, jitted and eager", "test:variants"],
 ];
 
 function runScript(script) {

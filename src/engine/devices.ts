@@ -1,5 +1,6 @@
 import { DeviceError } from "../base/errors.ts";
 import { ReferenceBackend } from "../backends/reference/backend.ts";
+import type { WasmBackend } from "../backends/wasm/backend.ts";
 import { createWasmBackend } from "../backends/wasm/create.ts";
 import type { Backend, MemoryStats } from "../runtime/backend.ts";
 import { environmentVariable } from "./platform.ts";
@@ -19,15 +20,20 @@ export interface DeviceFactory {
   readonly load?: (options: DeviceOptions) => Promise<Backend>;
 }
 
+/** ATHANOR_FUSE=0 compiles every value to a kernel of its own, to test what fusion does. */
+function makeWasm(options: DeviceOptions): WasmBackend {
+  return createWasmBackend({ ...options, fuse: environmentVariable("ATHANOR_FUSE") !== "0" });
+}
+
 /** Browsers start worker threads asynchronously; before they are ready one thread computes. */
 async function loadWasm(options: DeviceOptions): Promise<Backend> {
-  const backend = createWasmBackend(options);
+  const backend = makeWasm(options);
   await backend.ready();
   return backend;
 }
 
 const factories = new Map<DeviceName, DeviceFactory>([
-  ["wasm", { create: createWasmBackend, load: loadWasm }],
+  ["wasm", { create: makeWasm, load: loadWasm }],
   ["reference", { create: () => new ReferenceBackend() }],
 ]);
 const preference: readonly DeviceName[] = ["wasm", "reference"];

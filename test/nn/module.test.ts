@@ -1,7 +1,7 @@
 import { Tensor, jit, ones, tensor, zeros } from "athanor";
 import * as nn from "athanor/nn";
 import { describe, expect, it } from "vitest";
-import { useTestDevice } from "../device.ts";
+import { isJitOn, useTestDevice } from "../device.ts";
 
 useTestDevice();
 
@@ -96,7 +96,7 @@ describe("Module", () => {
     expect(order).toEqual(["Linear", "Block", "Linear", "Block", "Dropout", "Linear", "Net"]);
   });
 
-  it("gives jitted functions one program per mode", async () => {
+  it.runIf(isJitOn)("gives jitted functions one program per mode", async () => {
     const drop = new nn.Dropout(1);
     let traces = 0;
     const run = jit((x: Tensor) => {
