@@ -16,7 +16,7 @@ export function classes(count: number, seed: number, total: number): Int32Array 
   return Int32Array.from(uniform(count, seed), (value) => Math.floor(((value + 1) / 2) * total));
 }
 
-/** Rows of a one-hot matrix, for contenders whose losses want one. */
+/** Rows of a one-hot matrix, for contenders whose losses want one. @public */
 export function oneHot(indices: Int32Array, total: number): Float32Array {
   const values = new Float32Array(indices.length * total);
   indices.forEach((index, row) => (values[row * total + index] = 1));
@@ -31,13 +31,13 @@ export function rms(values: ArrayLike<number>): number {
 }
 
 /** A weight and how it starts: uniform within ±1/√fanIn. */
-export interface WeightSpec {
+interface WeightSpec {
   readonly name: string;
   readonly shape: readonly number[];
   readonly fanIn: number;
 }
 
-/** The starting values of a list of weights, in order. */
+/** The starting values of a list of weights, in order. @public */
 export function initialWeights(specs: readonly WeightSpec[]): Float32Array[] {
   return specs.map(({ shape, fanIn }, i) =>
     uniform(

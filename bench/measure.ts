@@ -7,7 +7,7 @@ import { summarise } from "./statistics.ts";
 import type { Timing } from "./statistics.ts";
 
 /** What the bounds are computed from; each is measured between the contenders' turns. */
-export const probes = ["fma peak", "memory.copy", "load and store", "gemm 1024"] as const;
+const probes = ["fma peak", "memory.copy", "load and store", "gemm 1024"] as const;
 export type Probe = (typeof probes)[number];
 
 /** How long a contender runs. */
@@ -19,7 +19,7 @@ export interface Effort {
 }
 
 /** What a contender did on a row. */
-export interface Measured {
+interface Measured {
   readonly timing: Timing;
   readonly check: number;
   readonly facts: Readonly<Record<string, number>>;

@@ -11,7 +11,7 @@ export const contenders = [
 export type Contender = (typeof contenders)[number];
 
 /** The least work a row can be done with: the slowest of these is its bound. */
-export interface Work {
+interface Work {
   /** Floating-point operations of its matrix products and convolutions. */
   readonly flops?: number;
   /** Bytes that must come from and go to memory. */
@@ -21,7 +21,7 @@ export interface Work {
 }
 
 /** What a bound is made of: the machine's own rates, or the rate of the library's GEMM. */
-export type Yardstick = "machine" | "gemm";
+type Yardstick = "machine" | "gemm";
 
 /** One line of the table for each thread count. */
 export interface Row {

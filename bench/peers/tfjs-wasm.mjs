@@ -56,8 +56,8 @@ async function start() {
   const folder = dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
   wasm.setWasmPaths(join(folder, "dist") + "/");
   // Node's fetch reads no files.
-  globalThis.fetch = async (path) => {
-    const bytes = readFileSync(String(path).replace(/^file:\/\//, ""));
+  globalThis.fetch = async (/** @type {string} */ path) => {
+    const bytes = readFileSync(path.replace(/^file:\/\//, ""));
     return new Response(bytes, { headers: { "content-type": "application/wasm" } });
   };
   await tf.setBackend("wasm");

@@ -1,6 +1,19 @@
 /** The smallest WebAssembly module that shows what a core can do, independent of the library. */
 
-const type = { i32: 0x7f, v128: 0x7b } as const;
+/** Opcodes of the instructions that are used. */
+const code = {
+  loop: 0x03,
+  end: 0x0b,
+  brIf: 0x0d,
+  get: 0x20,
+  set: 0x21,
+  tee: 0x22,
+  i32: 0x41,
+  f32: 0x43,
+  add: 0x6a,
+  sub: 0x6b,
+} as const;
+const type = { empty: 0x40, i32: 0x7f, v128: 0x7b } as const;
 const simd = {
   load: 0x00,
   store: 0x0b,
@@ -32,10 +45,12 @@ const name = (text: string): number[] => [
   ...unsigned(text.length),
   ...Array.from(text, (letter) => letter.charCodeAt(0)),
 ];
-const get = (local: number): number[] => [0x20, ...unsigned(local)];
-const set = (local: number): number[] => [0x21, ...unsigned(local)];
-const i32 = (value: number): number[] => [0x41, ...signed(value)];
+const get = (local: number): number[] => [code.get, ...unsigned(local)];
+const set = (local: number): number[] => [code.set, ...unsigned(local)];
+const i32 = (value: number): number[] => [code.i32, ...signed(value)];
 const lanes = (op: keyof typeof simd): number[] => [0xfd, ...unsigned(simd[op])];
+/** A vector load or store, aligned to 16 bytes. */
+const access = (op: "load" | "store", offset: number): number[] => [...lanes(op), 4, offset];
 
 function signed(value: number): number[] {
   const bytes: number[] = [];
@@ -49,71 +64,68 @@ function signed(value: number): number[] {
   }
 }
 
-/** `loop … counter -= step; br_if counter > 0 … end`; the counter counts down to 0. */
-const countDown = (counter: number, step: number, body: readonly number[]): number[] => [
-  ...[0x03, 0x40],
-  ...body,
-  ...get(counter),
-  ...i32(step),
-  0x6b,
-  ...[0x22, ...unsigned(counter)],
-  ...[0x0d, 0],
-  0x0b,
-];
+/** Repeats the body, taking `step` off the local `counter` each time, until it is 0. */
+function countDown(counter: number, step: number, body: readonly number[]): number[] {
+  const subtract = [...get(counter), ...i32(step), code.sub, code.tee, ...unsigned(counter)];
+  return [code.loop, type.empty, ...body, ...subtract, code.brIf, 0, code.end];
+}
 
 const advance = (local: number, bytes: number): number[] => [
   ...get(local),
   ...i32(bytes),
-  0x6a,
+  code.add,
   ...set(local),
 ];
 
+/** 0.999 as f32: below 1, so that the sums stay finite. */
+const nearlyOne: readonly number[] = [0x77, 0xbe, 0x7f, 0x3f];
 /** Independent sums in registers: enough to hide the latency, few enough not to spill. */
 const sums = 12;
 /** Floating-point operations of one round of `arithmetic`. */
 export const flopsPerRound: number = sums * 4 * 2;
 
-/** (rounds): multiplies and adds in registers. */
+/** (rounds): sum = sum · factor + term, in registers. */
 function arithmetic(fused: boolean): number[] {
   const [factor, term] = [sums + 1, sums + 2];
   const accumulators = Array.from({ length: sums }, (_, i) => i + 1);
-  const step = (sum: number): number[] =>
-    fused
-      ? [...get(factor), ...get(term), ...get(sum), ...lanes("multiplyAdd"), ...set(sum)]
-      : [...get(factor), ...get(term), ...lanes("mul"), ...get(sum), ...lanes("add"), ...set(sum)];
+  const multiplyAdd = fused
+    ? [...get(factor), ...get(term), ...lanes("multiplyAdd")]
+    : [...get(factor), ...lanes("mul"), ...get(term), ...lanes("add")];
+  const start = (local: number): number[] => [
+    code.f32,
+    ...nearlyOne,
+    ...lanes("splat"),
+    ...set(local),
+  ];
+  const locals = [1, ...unsigned(sums + 2), type.v128];
+  const step = (sum: number): number[] => [...get(sum), ...multiplyAdd, ...set(sum)];
+  const keep = (sum: number): number[] => [...i32(16 * sum), ...get(sum), ...access("store", 0)];
   return [
-    ...[1, ...unsigned(sums + 2), type.v128],
-    ...[factor, term].flatMap((local) => [
-      ...[0x43, 0x77, 0xbe, 0x7f, 0x3f], // 0.999
-      ...lanes("splat"),
-      ...set(local),
-    ]),
+    ...locals,
+    ...[factor, term].flatMap(start),
     ...countDown(0, 1, accumulators.flatMap(step)),
-    ...accumulators.flatMap((sum) => [...i32(16 * sum), ...get(sum), ...lanes("store"), ...[4, 0]]),
-    0x0b,
+    ...accumulators.flatMap(keep),
+    code.end,
   ];
 }
 
 /** (to, from, bytes): the engine's own copy. */
-const copy = (): number[] => [0, ...get(0), ...get(1), ...get(2), ...[0xfc, 0x0a, 0, 0], 0x0b];
+function copy(): number[] {
+  const memoryCopy = [0xfc, 0x0a, 0, 0];
+  return [0, ...get(0), ...get(1), ...get(2), ...memoryCopy, code.end];
+}
 
 /** (to, from, bytes): vector loads and stores, four a round. */
-const stream = (): number[] => [
-  0,
-  ...countDown(2, 64, [
-    ...[0, 16, 32, 48].flatMap((offset) => [
-      ...get(0),
-      ...get(1),
-      ...lanes("load"),
-      ...[4, offset],
-      ...lanes("store"),
-      ...[4, offset],
-    ]),
-    ...advance(0, 64),
-    ...advance(1, 64),
-  ]),
-  0x0b,
-];
+function stream(): number[] {
+  const move = (offset: number): number[] => [
+    ...get(0),
+    ...get(1),
+    ...access("load", offset),
+    ...access("store", offset),
+  ];
+  const moves = [0, 16, 32, 48].flatMap(move);
+  return [0, ...countDown(2, 64, [...moves, ...advance(0, 64), ...advance(1, 64)]), code.end];
+}
 
 /** What the module exports. */
 export interface ProbeExports {
@@ -127,8 +139,9 @@ export function probeModule(fused: boolean, pages: number): Uint8Array<ArrayBuff
   const bodies = [arithmetic(fused), copy(), stream()];
   const exported = ["arithmetic", "copy", "stream"];
   const memory = [...name("env"), ...name("memory"), 0x02, 0x03, ...unsigned(pages)];
+  const header = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...header,
     ...section(
       1,
       vector([
