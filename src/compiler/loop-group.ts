@@ -259,7 +259,7 @@ export function epilogueShape(root: Node): number[] {
 }
 
 /** Number of points of some axes. */
-export function axesSize(axes: readonly Axis[]): number {
+function axesSize(axes: readonly Axis[]): number {
   return product(axes.map((axis) => axis.size));
 }
 

@@ -338,15 +338,7 @@ export class ExpressionRenderer {
 
   private pushScatteredLoad(value: Node, form: Form, unit: Unit): void {
     const { f, lanes } = this;
-    const reversed = strideOf(form, this.vector) === -1 && dtypeBytes(value.dtype) === 4;
-    if (reversed && !this.hasDynamic(form) && !this.isUnsafe(value, form)) {
-      this.pushAddress(value, form);
-      f.i32(-4 * (4 * unit.index + 3)).emit("i32.add");
-      const whole = f.local("v128");
-      lanes.load(f, value.dtype, 0);
-      f.tee(whole).get(whole).shuffle32(3, 2, 1, 0).release(whole);
-      return;
-    }
+    if (this.pushShuffledLoad(value, form, unit)) return;
     const result = f.local("v128");
     lanes.constant(f, "i32", 0);
     f.set(result);
@@ -358,6 +350,32 @@ export class ExpressionRenderer {
       f.set(result);
     });
     f.get(result).release(result);
+  }
+
+  /** Strides −1 and 2 as whole loads and a shuffle; returns whether the access is such a one. */
+  private pushShuffledLoad(value: Node, form: Form, unit: Unit): boolean {
+    const { f, lanes } = this;
+    const stride = strideOf(form, this.vector);
+    const plain =
+      dtypeBytes(value.dtype) === 4 && !this.hasDynamic(form) && !this.isUnsafe(value, form);
+    if (!plain || (stride !== -1 && stride !== 2)) return false;
+    const first = f.local("v128");
+    this.pushAddress(value, form);
+    if (stride === -1) {
+      f.i32(-4 * (4 * unit.index + 3)).emit("i32.add");
+      lanes.load(f, value.dtype, 0);
+      f.tee(first).get(first).shuffle32(3, 2, 1, 0);
+    } else {
+      // Past the last element this reads up to 28 bytes, which memory's guard covers.
+      const address = f.local("i32");
+      f.tee(address);
+      lanes.load(f, value.dtype, 32 * unit.index);
+      f.get(address);
+      lanes.load(f, value.dtype, 32 * unit.index + 16);
+      f.shuffle32(0, 2, 4, 6).release(address);
+    }
+    f.release(first);
+    return true;
   }
 
   /** Computes dynamic indices before code that runs only for some lanes. */

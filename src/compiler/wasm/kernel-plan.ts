@@ -99,6 +99,7 @@ function vectorScore(kernel: Kernel, loop: Loop): number {
     const stride = strideOf(form, loop);
     if (variation.gathers(form)) score -= DYNAMIC_PENALTY * weight;
     else if (stride === 1) score += 2 * weight;
+    else if (stride === 2 || stride === -1) score += weight;
     else if (stride !== 0) score -= weight;
   };
   for (const expression of kernelExpressions(kernel)) {

@@ -1,11 +1,12 @@
 import { invariant } from "../../base/errors.ts";
-import { product, roundUp } from "../../base/integers.ts";
+import { roundUp } from "../../base/integers.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import { leafAxes } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
+import { epilogueShape } from "../loop-group.ts";
 import { kernelForms, planLoops } from "../loops.ts";
 import type { Loop, LoopNest } from "../loops.ts";
 import type { Location, Schedule, Step } from "../schedule.ts";
@@ -487,16 +488,11 @@ function epilogueNest(node: Node, kernel: Kernel): EpilogueNest | null {
   if (node.op === "convWeightGrad" || kernel.inner.length > 0 || kernel.stashes.length > 0)
     return null;
   if (kernel.phases.some((phase) => phase.level !== "inner")) return null;
-  const rank = node.shape.length;
-  const sizes =
-    node.op === "dot"
-      ? [product(node.shape.slice(0, -2)), node.shape[rank - 2], node.shape[rank - 1]]
-      : [node.shape[0], node.shape[1], product(node.shape.slice(2))];
   const forms = kernelForms(kernel);
   const axes = kernel.outer.flatMap(leafAxes).filter((axis) => axis.size !== 1);
   const loops: (Loop | null)[] = [];
   let at = 0;
-  for (const size of sizes) {
+  for (const size of epilogueShape(node)) {
     const part = [];
     let covered = 1;
     while (covered < size && at < axes.length) {
