@@ -2,7 +2,7 @@ import { engineStats } from "athanor";
 import type { Tensor } from "athanor";
 
 /** Milliseconds of a first call, by part; they add up to `first call`. */
-export type CompileTimes = Readonly<
+type CompileTimes = Readonly<
   Record<"first call" | "trace" | "compile" | "machine code" | "first run", number>
 >;
 
