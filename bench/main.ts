@@ -5,12 +5,14 @@ import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isInstalled, peersFolder } from "./contenders.ts";
+import { boundOf } from "./bounds.ts";
 import { writeDocs } from "./docs.ts";
 import { describeMachine, loadWarning, machineLine } from "./machine.ts";
 import { measureRow } from "./measure.ts";
 import type { RowResult } from "./measure.ts";
 import { contenders, rows } from "./rows.ts";
 import type { Contender } from "./rows.ts";
+import { targetLines } from "./targets.ts";
 import { factLines, formatMilliseconds, machineTable, resultTable } from "./table.ts";
 
 const help = `Measures Athanor against the machine's own limits and against other libraries.
@@ -18,7 +20,7 @@ const help = `Measures Athanor against the machine's own limits and against othe
 usage: npm run bench -- [options]
 
   --filter TEXT     only rows whose name contains TEXT (several: separated by commas)
-  --threads LIST    thread counts, as 1,2 (default: 1 and the number of cores, at most 2)
+  --threads LIST    thread counts, as 1,2 (default: 1 and the number of cores, at most 8)
   --only LIST       contenders, as athanor,jax-js (default: all that are installed)
   --quick           a fraction of the time, without the runs that take seconds
   --json            the results as JSON on standard output instead of tables
@@ -46,7 +48,8 @@ function refuse(message: string): never {
 }
 
 function parseThreads(text: string | undefined): number[] {
-  if (text === undefined) return availableParallelism() > 1 ? [1, 2] : [1];
+  const cores = Math.min(availableParallelism(), 8);
+  if (text === undefined) return cores > 1 ? [1, cores] : [1];
   return text.split(",").map((part) => {
     const threads = Number(part);
     if (Number.isInteger(threads) && threads >= 1) return threads;
@@ -131,7 +134,10 @@ const record = {
   machine,
   loadAverageAtEnd: loadavg()[0],
   effort,
-  results: results.map(({ row, ...rest }) => ({ row: row.name, ...rest })),
+  results: results.map((result) => {
+    const { row, ...rest } = result;
+    return { row: row.name, work: row.work, bound: boundOf(result, "median"), ...rest };
+  }),
 };
 const folder = fileURLToPath(new URL("../results", import.meta.url));
 mkdirSync(folder, { recursive: true });
@@ -139,10 +145,12 @@ const path = `${folder}/${record.date.replaceAll(":", "-")}.json`;
 writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`);
 
 const facts = factLines(results);
+const targets = targetLines(results);
 const report = [
   `${machineLine(machine)}; ${record.date.slice(0, 10)}. Medians in milliseconds; in brackets how many times as long as Athanor.`,
   resultTable(results, present),
   machineTable(results),
+  ...(targets.length > 0 ? [`Targets, by medians:\n\n${targets.join("\n")}`] : []),
   ...(facts.length > 0 ? [`First calls and other facts, ms:\n\n${facts.join("\n")}`] : []),
 ].join("\n\n");
 console.log(options.json ? JSON.stringify(record, null, 2) : report);

@@ -41,9 +41,7 @@ function boundText(result: RowResult): string {
   if (athanor === undefined || bound === undefined || best === undefined) return "";
   const share = formatShare(bound.milliseconds / athanor.timing.median);
   const bestShare = formatShare(best.milliseconds / athanor.timing.best);
-  const { ofBound } = result.row.target ?? {};
-  const wanted = ofBound === undefined ? "" : `, wanted ${formatShare(ofBound)}`;
-  return `${share} of ${bound.name} (best ${bestShare}${wanted})`;
+  return `${share} of ${bound.name} (best ${bestShare})`;
 }
 
 function scalingText(result: RowResult, all: readonly RowResult[]): string {
