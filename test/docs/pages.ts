@@ -50,13 +50,15 @@ function blocksOf(text: string): Block[] {
   const blocks: Block[] = [];
   let open: { fence: string; info: string[]; line: number; lines: string[] } | undefined;
   for (const [i, line] of text.split("\n").entries()) {
-    const fence = /^(`{3,})(.*)$/.exec(line);
+    const fence = /^(`{3,}|-->)(.*)$/.exec(line);
     if (open !== undefined && fence?.[1] === open.fence && fence[2].trim() === "") {
       blocks.push({ info: open.info, code: open.lines.join("\n"), line: open.line });
       open = undefined;
     } else if (open !== undefined) open.lines.push(line);
     else if (fence !== null) {
       open = { fence: fence[1], info: fence[2].trim().split(/\s+/), line: i + 1, lines: [] };
+    } else if (line === "<!-- setup") {
+      open = { fence: "-->", info: ["ts"], line: i + 1, lines: [] };
     }
   }
   return blocks;
@@ -75,8 +77,9 @@ const prelude = [
 
 /**
  * The programs of a page. Blocks fenced as `ts` are run one after the other as one module, as a
- * reader meets them; `ts new` starts another module, `ts nocheck` is shown only. A block `text
- * output` is what the block before it prints.
+ * reader meets them; `ts new` starts another module, `ts nocheck` is shown only. A comment that
+ * starts with `<!-- setup` is code the reader does not see. A block `text output` is what the block
+ * before it prints.
  */
 export function programsOf(page: Page): Program[] {
   const programs: { code: string[]; imports: string[]; outputs: Output[] }[] = [];
