@@ -13,7 +13,7 @@ import {
   reshapeCoordinates,
 } from "./affine.ts";
 import type { Expression, ReduceOp } from "./kernel.ts";
-import { walkExpressions } from "./kernel.ts";
+import { expressionOperands, walkExpressions } from "./kernel.ts";
 import { Lowering, NeedsBuffer } from "./lower.ts";
 
 /** Folding operation of each reduction node. */
@@ -29,6 +29,8 @@ const ROW_LIMIT = 1 << 16;
 /** Below this many elements a kernel is too short to be worth splitting over threads. */
 const SMALL = 1 << 15;
 const MEMBER_LIMIT = 24;
+/** Longest chain of operations of one kernel, through all its members: rendering recurses. */
+const DEPTH_LIMIT = 400;
 const LOAD_LIMIT = 32;
 
 /** One value a loop group computes. */
@@ -68,6 +70,7 @@ export class LoopGroup {
   readonly reads: Set<Node> = new Set();
   private readonly axes: readonly Axis[];
   private reduced: readonly Axis[];
+  private readonly depths: Map<Expression, number> = new Map();
   private readonly lowering: Lowering;
   /** For an epilogue: the contraction whose result it works on. */
   private readonly root: Node | null;
@@ -110,6 +113,7 @@ export class LoopGroup {
     try {
       const member = this.lower(node);
       if (member === null || member.reduce !== null || !this.readsAligned(member)) return false;
+      if (this.depthOf(member.expression) > DEPTH_LIMIT) return false;
       this.insert(member);
       return true;
     } catch (error) {
@@ -236,7 +240,19 @@ export class LoopGroup {
     return loadsOf(member.expression).every(aligned);
   }
 
+  /** Length of the longest chain that computes an expression, members in place of their loads. */
+  private depthOf(expression: Expression): number {
+    const known = this.depths.get(expression);
+    if (known !== undefined) return known;
+    const member = expression.kind === "load" ? this.members.get(expression.value) : undefined;
+    const below = member === undefined ? expressionOperands(expression) : [member.expression];
+    const depth = 1 + Math.max(0, ...below.map((operand) => this.depthOf(operand)));
+    this.depths.set(expression, depth);
+    return depth;
+  }
+
   private worthAdding(member: Member): boolean {
+    if (this.depthOf(member.expression) > DEPTH_LIMIT) return false;
     const fresh = loadsOf(member.expression).filter((load) => !this.reads.has(load.value)).length;
     if (this.reads.size + fresh > LOAD_LIMIT) return false;
     const inner = axesSize(this.innerAxes());
