@@ -8,7 +8,7 @@ import { statementRoots } from "./loops.ts";
 import type { Location, Schedule, Step } from "./schedule.ts";
 
 /** Gives buffers their names in a printed program. */
-export type NameOf = (value: Node) => string;
+type NameOf = (value: Node) => string;
 
 /** Writes one kernel: axes become i, j, k …, values used twice become t0, t1 … */
 class KernelPrinter {
@@ -144,9 +144,9 @@ function sharedExpressions(statements: readonly Statement[]): Expression[] {
   return order.filter((expression) => named(expression) && (uses.get(expression) ?? 0) > 1);
 }
 
-/** A kernel as loops over points, one line per effect: `y[4*i + j] = add(x[4*i + j], 1)`. */
-export function printKernel(kernel: Kernel, nameOf: NameOf): string {
-  return new KernelPrinter(kernel, nameOf).print().join("\n");
+/** A kernel as loops over points, one line per effect: `out0[4*i + j] = add(in0[4*i + j], 1)`. */
+function printKernel(kernel: Kernel, nameOf: NameOf): string[] {
+  return new KernelPrinter(kernel, nameOf).print();
 }
 
 function locationName(location: Location): string {
@@ -165,7 +165,7 @@ function locationName(location: Location): string {
 function printStep(step: Step, nameOf: NameOf): string[] {
   switch (step.kind) {
     case "kernel":
-      return new KernelPrinter(step.kernel, nameOf).print();
+      return printKernel(step.kernel, nameOf);
     case "contraction": {
       const operands = step.operands.map(
         ({ value, offset, strides }) =>
@@ -173,7 +173,7 @@ function printStep(step: Step, nameOf: NameOf): string[] {
       );
       const head = `${nameOf(step.node)} = ${step.node.op}(${operands.join("; ")})`;
       if (step.epilogue === null) return [head];
-      const epilogue = new KernelPrinter(step.epilogue, nameOf).print();
+      const epilogue = printKernel(step.epilogue, nameOf);
       return [head, ...epilogue.map((line) => `  then ${line}`)];
     }
     case "sort":
