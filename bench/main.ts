@@ -73,7 +73,6 @@ function parseOptions(): ReturnType<typeof parse>["values"] {
   }
 }
 
-// oxlint-disable-next-line typescript/explicit-function-return-type
 const parse = () =>
   parseArgs({
     options: {
@@ -149,7 +148,7 @@ const targets = targetLines(results);
 const report = [
   `${machineLine(machine)}; ${record.date.slice(0, 10)}. Medians in milliseconds; in brackets how many times as long as Athanor.`,
   resultTable(results, present),
-  machineTable(results),
+  ...(results.some(({ probes }) => Object.keys(probes).length > 0) ? [machineTable(results)] : []),
   ...(targets.length > 0 ? [`Targets, by medians:\n\n${targets.join("\n")}`] : []),
   ...(facts.length > 0 ? [`First calls and other facts, ms:\n\n${facts.join("\n")}`] : []),
 ].join("\n\n");
