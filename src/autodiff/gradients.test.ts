@@ -26,13 +26,13 @@ describe("gradients", () => {
     const inputs = [x as NodeOf<"input">];
     expect(printGraph({ inputs, outputs: [dx ?? x] })).toMatchInlineSnapshot(`
       "%in0: f32[3]
-      %0 = tanh f32[3] %in0
-      %1 = constant{value=1} f32[]
-      %2 = reshape{shape=[1]} f32[1] %1
-      %3 = expand{shape=[3]} f32[3] %2
-      %4 = mul f32[3] %0 %0
-      %5 = sub f32[3] %3 %4
-      %6 = mul f32[3] %3 %5
+      %0 = constant{value=1} f32[]
+      %1 = reshape{shape=[1]} f32[1] %0
+      %2 = expand{shape=[3]} f32[3] %1
+      %3 = tanh f32[3] %in0
+      %4 = mul f32[3] %3 %3
+      %5 = sub f32[3] %2 %4
+      %6 = mul f32[3] %2 %5
       return %6"
     `);
   });
