@@ -150,12 +150,16 @@ export function missingFiles({ path, text }: Page): string[] {
   );
 }
 
+function hasScript(name: string, folder: string): boolean {
+  const manifest: unknown = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+  const { scripts } = manifest as { readonly scripts: Readonly<Record<string, string>> };
+  return name in scripts;
+}
+
 /** Scripts that a page tells the reader to run and package.json lacks. */
 export function missingScripts({ path, text }: Page): string[] {
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly scripts: Readonly<Record<string, string>>;
-  };
-  return [...text.matchAll(/npm run ([\w:-]+)/g)].flatMap(([, name]) =>
-    name in manifest.scripts ? [] : [`${path}: npm run ${name}`],
+  const commands = text.matchAll(/npm run ([\w:-]+)(?: --workspace (\w+))?/g);
+  return [...commands].flatMap(([command, name, folder = "."]) =>
+    hasScript(name, folder) ? [] : [`${path}: ${command}`],
   );
 }
