@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setDefaultDevice, setJit } from "athanor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allowConsole } from "../console.ts";
 import type { Program } from "./pages.ts";
@@ -14,6 +15,10 @@ import {
   readPages,
   root,
 } from "./pages.ts";
+
+// The pages show what a reader sees, also when the environment asks for another device or no jit.
+setDefaultDevice("wasm");
+setJit(true);
 
 const pages = readPages();
 const programs = pages.flatMap(programsOf);
