@@ -33,8 +33,17 @@ export interface Lanes {
     to: DType,
     operands: readonly Operand[],
   ): void;
-  /** Value on the stack; rounds it to what f16 or bf16 can hold, leaves other dtypes. */
+  /** Value on the stack; brings it to what the dtype can hold: halves round, i8 and u8 wrap. */
   round(f: FunctionBuilder, dtype: DType): void;
+  /**
+   * Whether maxima and minima of the dtype are folded with `combineOrdered`, one instruction, and
+   * a separate note of the NaN met, which `restoreNaN` puts back.
+   */
+  notesNaN(op: ReduceOp, dtype: DType): boolean;
+  /** Accumulator and value on the stack; pushes the larger (smaller) one, ignoring NaN values. */
+  combineOrdered(f: FunctionBuilder, op: ReduceOp): void;
+  /** Accumulator and note on the stack; pushes NaN where a NaN was noted. */
+  restoreNaN(f: FunctionBuilder): void;
   /** Two values on the stack; pushes the combination. */
   combine(f: FunctionBuilder, op: ReduceOp, dtype: DType): void;
   /** Value on the stack; folds the lanes and pushes the result in all lanes. */

@@ -273,7 +273,10 @@ export class VectorLanes implements Lanes {
 
   /** Each f16 or bf16 operation rounds, as unfused code does, so that fusing changes no bits. */
   round(f: FunctionBuilder, dtype: DType): void {
-    if (!isHalf(dtype)) return;
+    if (!isHalf(dtype)) {
+      this.wrapNarrow(f, dtype);
+      return;
+    }
     pushStoredHalf(f, dtype);
     pushLoadedHalf(f, dtype);
   }
@@ -408,6 +411,19 @@ export class VectorLanes implements Lanes {
     f.emit("i32x4.max_s");
     this.constant(f, "i32", range[1]);
     f.emit("i32x4.min_s");
+  }
+
+  notesNaN(op: ReduceOp, dtype: DType): boolean {
+    return isFloat(dtype) && (op === "max" || op === "min");
+  }
+
+  combineOrdered(f: FunctionBuilder, op: ReduceOp): void {
+    f.emit(op === "max" ? "f32x4.pmax" : "f32x4.pmin");
+  }
+
+  restoreNaN(f: FunctionBuilder): void {
+    // All bits set is a NaN, and the note is all bits or none.
+    f.emit("v128.or");
   }
 
   combine(f: FunctionBuilder, op: ReduceOp, dtype: DType): void {
