@@ -72,7 +72,13 @@ export function fullLike(node: Node, value: number): Node {
 /** 0 … size-1 along `dim` of a tensor of the given shape, i32. */
 export function iota(shape: Shape, dim: number): Node {
   const line = makeNode("iota", [], { size: shape[dim] }, undefined);
-  return broadcastTo(reshape(line, shape.map((size, i) => (i === dim ? size : 1))), shape);
+  return broadcastTo(
+    reshape(
+      line,
+      shape.map((size, i) => (i === dim ? size : 1)),
+    ),
+    shape,
+  );
 }
 
 /** Uniform u32 bits from a Threefry key (u32 [2]). */
@@ -157,7 +163,11 @@ export function reshape(x: Node, shape: Shape): Node {
 /** Reorders dims: result dim i is source dim perm[i]. */
 export function permute(x: Node, perm: readonly number[]): Node {
   if (sameNumbers(perm, range(x.shape.length))) return x;
-  if (x.op === "permute") return permute(x.src[0], perm.map((dim) => x.attrs.perm[dim]));
+  if (x.op === "permute")
+    return permute(
+      x.src[0],
+      perm.map((dim) => x.attrs.perm[dim]),
+    );
   return makeNode("permute", [x], { perm: [...perm] });
 }
 
@@ -198,7 +208,8 @@ export function slice(
   shape: Shape,
   step: readonly number[] = start.map(() => 1),
 ): Node {
-  if (sameShape(shape, x.shape) && start.every((s) => s === 0) && step.every((s) => s === 1)) return x;
+  if (sameShape(shape, x.shape) && start.every((s) => s === 0) && step.every((s) => s === 1))
+    return x;
   return makeNode("slice", [x], { start: [...start], step: [...step], shape: [...shape] });
 }
 

@@ -2,7 +2,6 @@ import { CompileError } from "../base/errors.ts";
 import { isFloat } from "./dtype.ts";
 import type { Node, NodeOf } from "./node.ts";
 import { attributesKey, makeNode } from "./node.ts";
-import type { Op, OpAttrs } from "./ops.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { inferType } from "./type-rules.ts";
 
@@ -50,7 +49,7 @@ function structuralOrder(roots: readonly Node[]): Node[] {
 export function withSources(node: Node, src: readonly Node[]): Node {
   if (node.src.every((old, i) => old === src[i])) return node;
   const leaf = node.op === "constant" || node.op === "input" ? node : undefined;
-  return makeNode(node.op, src, node.attrs as OpAttrs[Op], leaf);
+  return makeNode(node.op, src, node.attrs, leaf);
 }
 
 /**
@@ -121,7 +120,7 @@ export function verifyGraph(graph: Graph, pass: string): void {
         `verify after ${pass}: input ${node.id} is not listed among the inputs`,
       );
     }
-    const type = inferType(node.op, node.src, node.attrs as OpAttrs[Op], node);
+    const type = inferType(node.op, node.src, node.attrs, node);
     if (type.dtype !== node.dtype || !sameShape(type.shape, node.shape)) {
       throw new CompileError(
         `verify after ${pass}: ${node.op} must be ${type.dtype}${formatShape(type.shape)}, ` +

@@ -31,10 +31,14 @@ function requireDType(op: string, node: Node, ok: boolean, wanted: string): void
 
 function requireSame(op: string, a: Node, b: Node): void {
   if (a.dtype !== b.dtype) {
-    throw new DTypeError(`${op}: operands must have one dtype, got ${typeText(a)} and ${typeText(b)}; cast one`);
+    throw new DTypeError(
+      `${op}: operands must have one dtype, got ${typeText(a)} and ${typeText(b)}; cast one`,
+    );
   }
   if (!sameShape(a.shape, b.shape)) {
-    throw new ShapeError(`${op}: operands must have one shape, got ${typeText(a)} and ${typeText(b)}`);
+    throw new ShapeError(
+      `${op}: operands must have one shape, got ${typeText(a)} and ${typeText(b)}`,
+    );
   }
 }
 
@@ -48,7 +52,9 @@ function requireRank(op: string, list: readonly number[], node: Node, what: stri
 
 function requireDim(op: string, dim: number, node: Node): void {
   if (!Number.isInteger(dim) || dim < 0 || dim >= node.shape.length) {
-    throw new ShapeError(`${op}: dim must be in 0 … ${node.shape.length - 1}, got ${dim} for ${typeText(node)}`);
+    throw new ShapeError(
+      `${op}: dim must be in 0 … ${node.shape.length - 1}, got ${dim} for ${typeText(node)}`,
+    );
   }
 }
 
@@ -99,7 +105,12 @@ function extremum(op: Op): Rule<ExtremumAttrs> {
   };
 }
 
-function outputSizes(op: string, attrs: ConvAttrs, x: readonly number[], k: readonly number[]): number[] {
+function outputSizes(
+  op: string,
+  attrs: ConvAttrs,
+  x: readonly number[],
+  k: readonly number[],
+): number[] {
   return x.map((size, i) => {
     const padded = size + attrs.padLow[i] + attrs.padHigh[i];
     const window = attrs.dilation[i] * (k[i] - 1) + 1;
@@ -117,7 +128,9 @@ const convRule: Rule<ConvAttrs> = (src, attrs) => {
   requireCount("conv", src, 2);
   const [x, w] = src;
   if (x.shape.length < 3 || x.shape.length !== w.shape.length || x.dtype !== w.dtype) {
-    throw new ShapeError(`conv: needs x [N, C, …] and w [O, C/groups, …] of one dtype, got ${typeText(x)} and ${typeText(w)}`);
+    throw new ShapeError(
+      `conv: needs x [N, C, …] and w [O, C/groups, …] of one dtype, got ${typeText(x)} and ${typeText(w)}`,
+    );
   }
   if (x.shape[1] !== w.shape[1] * attrs.groups || w.shape[0] % attrs.groups !== 0) {
     throw new ShapeError(
@@ -146,7 +159,12 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   iota: (_src, { size }) => ({ shape: [size], dtype: "i32" }),
   randomBits: (src, { shape }) => {
     requireCount("randomBits", src, 1);
-    requireDType("randomBits", src[0], src[0].dtype === "u32" && sameShape(src[0].shape, [2]), "a u32[2] key");
+    requireDType(
+      "randomBits",
+      src[0],
+      src[0].dtype === "u32" && sameShape(src[0].shape, [2]),
+      "a u32[2] key",
+    );
     return { shape, dtype: "u32" };
   },
   neg: unary("neg", isNumber, "a number"),
@@ -168,7 +186,12 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   not: unary("not", isBits, "bool or an integer"),
   cast: (src, { dtype }) => ({ shape: src[0].shape, dtype }),
   bitcast: (src, { dtype }) => {
-    requireDType("bitcast", src[0], dtypeBytes(src[0].dtype) === dtypeBytes(dtype), `as wide as ${dtype}`);
+    requireDType(
+      "bitcast",
+      src[0],
+      dtypeBytes(src[0].dtype) === dtypeBytes(dtype),
+      `as wide as ${dtype}`,
+    );
     return { shape: src[0].shape, dtype };
   },
   add: binary("add", isNumber, "a number"),
@@ -193,7 +216,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
     requireDType("where", src[0], src[0].dtype === "bool", "bool");
     requireSame("where", src[1], src[2]);
     if (!sameShape(src[0].shape, src[1].shape)) {
-      throw new ShapeError(`where: operands must have one shape, got ${src.map(typeText).join(", ")}`);
+      throw new ShapeError(
+        `where: operands must have one shape, got ${src.map(typeText).join(", ")}`,
+      );
     }
     return { shape: src[1].shape, dtype: src[1].dtype };
   },
@@ -204,7 +229,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   argmax: (src, { dim }) => {
     requireDim("argmax", dim, src[0]);
     if (src[0].shape[dim] === 0) {
-      throw new ShapeError(`argmax: needs at least one element, got ${typeText(src[0])} along dim ${dim}`);
+      throw new ShapeError(
+        `argmax: needs at least one element, got ${typeText(src[0])} along dim ${dim}`,
+      );
     }
     return { shape: src[0].shape.with(dim, 1), dtype: "i32" };
   },
@@ -223,8 +250,15 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   },
   permute: (src, { perm }) => {
     requireRank("permute", perm, src[0], "perm");
-    if (!sameShape(perm.toSorted((a, b) => a - b), perm.map((_, i) => i))) {
-      throw new ShapeError(`permute: dims must be a permutation of 0 … ${perm.length - 1}, got [${perm.join(", ")}]`);
+    if (
+      !sameShape(
+        perm.toSorted((a, b) => a - b),
+        perm.map((_, i) => i),
+      )
+    ) {
+      throw new ShapeError(
+        `permute: dims must be a permutation of 0 … ${perm.length - 1}, got [${perm.join(", ")}]`,
+      );
     }
     return { shape: perm.map((dim) => src[0].shape[dim]), dtype: src[0].dtype };
   },
@@ -245,7 +279,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
       const last = start[dim] + step[dim] * (size - 1);
       const inside = (at: number): boolean => at >= 0 && at < src[0].shape[dim];
       if (size > 0 && !(inside(start[dim]) && inside(last))) {
-        throw new ShapeError(`slice: range ${start[dim]} … ${last} leaves dim ${dim} of ${typeText(src[0])}`);
+        throw new ShapeError(
+          `slice: range ${start[dim]} … ${last} leaves dim ${dim} of ${typeText(src[0])}`,
+        );
       }
     });
     return { shape, dtype: src[0].dtype };
@@ -256,7 +292,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
       (size, i) => low[i] + high[i] + size + interior[i] * Math.max(size - 1, 0),
     );
     if (low.some((n) => n < 0) || high.some((n) => n < 0)) {
-      throw new ShapeError(`pad: amounts must be ≥ 0, got [${low.join(", ")}] and [${high.join(", ")}]`);
+      throw new ShapeError(
+        `pad: amounts must be ≥ 0, got [${low.join(", ")}] and [${high.join(", ")}]`,
+      );
     }
     return { shape, dtype: src[0].dtype };
   },
@@ -281,7 +319,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
       requireDim("window", dim, src[0]);
       const extent = dilation[i] * (size[i] - 1) + 1;
       if (extent > shape[dim]) {
-        throw new ShapeError(`window: size ${size[i]} (dilation ${dilation[i]}) exceeds dim ${dim} of ${typeText(src[0])}`);
+        throw new ShapeError(
+          `window: size ${size[i]} (dilation ${dilation[i]}) exceeds dim ${dim} of ${typeText(src[0])}`,
+        );
       }
       shape[dim] = Math.floor((shape[dim] - extent) / stride[i]) + 1;
     });
@@ -296,7 +336,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
     const [base, index, updates] = src;
     requireIndex("scatter", base, index, dim);
     if (updates.dtype !== base.dtype || !sameShape(updates.shape, index.shape)) {
-      throw new ShapeError(`scatter: updates must have the index's shape and the base's dtype, got ${src.map(typeText).join(", ")}`);
+      throw new ShapeError(
+        `scatter: updates must have the index's shape and the base's dtype, got ${src.map(typeText).join(", ")}`,
+      );
     }
     return { shape: base.shape, dtype: base.dtype };
   },
@@ -307,7 +349,9 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   topk: (src, { dim, k }) => {
     requireDim("topk", dim, src[0]);
     if (!Number.isInteger(k) || k < 0 || k > src[0].shape[dim]) {
-      throw new ShapeError(`topk: k must be in 0 … ${src[0].shape[dim]}, got ${k} for ${typeText(src[0])} along dim ${dim}`);
+      throw new ShapeError(
+        `topk: k must be in 0 … ${src[0].shape[dim]}, got ${k} for ${typeText(src[0])} along dim ${dim}`,
+      );
     }
     return { shape: src[0].shape.with(dim, k), dtype: "i32" };
   },
@@ -315,9 +359,15 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
     const [a, b] = src;
     const rank = a.shape.length;
     if (a.dtype !== b.dtype) {
-      throw new DTypeError(`matmul: operands must have one dtype, got ${typeText(a)} and ${typeText(b)}; cast one`);
+      throw new DTypeError(
+        `matmul: operands must have one dtype, got ${typeText(a)} and ${typeText(b)}; cast one`,
+      );
     }
-    if (rank < 2 || rank !== b.shape.length || !sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) {
+    if (
+      rank < 2 ||
+      rank !== b.shape.length ||
+      !sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+    ) {
       throw new ShapeError(`matmul: batch dims must match, got ${typeText(a)} @ ${typeText(b)}`);
     }
     if (a.shape[rank - 1] !== b.shape[rank - 2]) {

@@ -3,5 +3,7 @@ import { compileWasm } from "../../src/compiler/compile-wasm.ts";
 import { backendContract } from "./backend.ts";
 
 backendContract("wasm", () => {
-  return new WasmBackend({ threads: 2 }, (graph, target) => compileWasm(graph, target, { verify: true }));
+  return new WasmBackend({ threads: 2 }, (graph, target) =>
+    compileWasm(graph, target, { verify: true }),
+  );
 });

@@ -2,9 +2,10 @@ import { dtypeBytes } from "../../ir/dtype.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Form } from "../affine.ts";
 import { kernelDTypes } from "../build-kernel.ts";
-import type { Expression, Kernel } from "../kernel.ts";
-import { kernelExpressions, loopStride, planLoops } from "../loops.ts";
+import type { Expression, Kernel, Phase } from "../kernel.ts";
+import { kernelExpressions, loopStride, phaseExpressions, planLoops } from "../loops.ts";
 import type { Loop, LoopNest } from "../loops.ts";
+import { vectorFunctions } from "./vector-math.ts";
 
 /** Loops whose accesses make one of them the vector loop. */
 export interface KernelPlan {
@@ -16,8 +17,10 @@ export interface KernelPlan {
   readonly vector: Loop;
   /** Whether the vector loop is one of the inner (reduced) loops. */
   readonly horizontal: boolean;
-  /** Vectors per round of the vector loop. */
+  /** Vectors per round of an outer vector loop, in which all phases run. */
   readonly units: number;
+  /** Vectors per round of an inner vector loop, which each phase has for itself. */
+  readonly unitsOf: ReadonlyMap<Phase, number>;
   /**
    * Outer loop walked in blocks inside the vector loop, for kernels that transpose: what one lane
    * loads lies next to what it loads in the next round. It is among `inner`.
@@ -130,27 +133,31 @@ function chooseVector(kernel: Kernel, nest: LoopNest): { loop: Loop; horizontal:
   return best;
 }
 
-/** Work per element, for unrolling: long bodies gain nothing. */
-function bodySize(kernel: Kernel): number {
-  const heavy = new Set(["exp", "log", "expm1", "log1p", "sin", "cos", "tanh", "erf", "pow"]);
+const heavyOps: ReadonlySet<string> = new Set(vectorFunctions);
+const HEAVY = 8;
+/** Accumulators that fit the sixteen vector registers beside everything else. */
+const ACCUMULATORS = 8;
+
+/** Work of a phase per element of the vector loop, for unrolling: long bodies gain nothing. */
+function bodySize(phase: Phase, variation: Variation): number {
   let size = 0;
-  for (const expression of kernelExpressions(kernel)) {
-    if (expression.kind === "apply") size += heavy.has(expression.op) ? 8 : 1;
-    else if (expression.kind === "masked") size += 4;
-    else size += 1;
+  for (const expression of phaseExpressions(phase)) {
+    if (!variation.has(expression)) continue;
+    if (expression.kind === "apply") size += heavyOps.has(expression.op) ? HEAVY : 1;
+    else size += expression.kind === "masked" ? 4 : 1;
   }
   return size;
 }
 
-function chooseUnits(kernel: Kernel, scalar: boolean): number {
-  if (scalar || kernel.sequential) return 1;
-  const reductions = kernel.phases.reduce(
-    (most, phase) => Math.max(most, phase.statements.filter((s) => s.kind === "reduce").length),
-    0,
-  );
-  const size = bodySize(kernel);
-  const byBody = size <= 16 ? 4 : size <= 40 ? 2 : 1;
-  return reductions === 0 ? byBody : Math.max(1, Math.min(byBody, Math.floor(8 / reductions)));
+/** Vectors a phase computes per round: several, so that one's latency hides another's. */
+function phaseUnits(phase: Phase, variation: Variation): number {
+  const size = bodySize(phase, variation);
+  const reductions = phase.statements.filter((part) => part.kind === "reduce").length;
+  if (reductions > 0 && size <= 2) return Math.floor(ACCUMULATORS / reductions);
+  const byBody = size <= 6 ? 4 : size <= 40 ? 2 : 1;
+  return reductions === 0
+    ? byBody
+    : Math.max(1, Math.min(byBody, Math.floor(ACCUMULATORS / reductions)));
 }
 
 /** Rows of a block a transposing kernel walks at a time: one cache line of f32. */
@@ -189,9 +196,14 @@ export function planKernel(kernel: Kernel, nest: LoopNest = planLoops(kernel)): 
   const tile = scalar || nest.inner.length > 0 ? null : chooseTile(kernel, candidates, vector);
   const outer = candidates.filter((loop) => loop !== tile);
   const inner = tile === null ? nest.inner.filter((loop) => loop !== vector) : [tile];
-  const units = tile === null ? chooseUnits(kernel, scalar) : 1;
+  const variation = new Variation(vector, !horizontal);
+  const single = scalar || kernel.sequential || tile !== null;
+  const unitsOf = new Map(
+    kernel.phases.map((phase) => [phase, single ? 1 : phaseUnits(phase, variation)]),
+  );
+  const units = Math.min(4, ...unitsOf.values());
   const step = scalar ? 1 : 4 * units;
   const splittable = horizontal || vector === trivialLoop ? null : vector;
   const parallel = chooseParallel(candidates, splittable, step);
-  return { scalar, outer, inner, vector, horizontal, units, tile, parallel };
+  return { scalar, outer, inner, vector, horizontal, units, unitsOf, tile, parallel };
 }

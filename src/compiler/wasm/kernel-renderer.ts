@@ -1,7 +1,7 @@
 import { invariant } from "../../base/errors.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Form } from "../affine.ts";
-import type { Expression, Kernel, Phase, ReduceOp, Statement } from "../kernel.ts";
+import type { Expression, Kernel, Phase, Statement } from "../kernel.ts";
 import { expressionOperands } from "../kernel.ts";
 import { kernelExpressions, phaseExpressions, statementRoots } from "../loops.ts";
 import type { Loop, LoopNest } from "../loops.ts";
@@ -70,6 +70,8 @@ class KernelWriter {
   private readonly scopes: Scopes;
   private readonly expressions: ExpressionRenderer;
   private readonly accumulators: Map<string, number> = new Map();
+  /** Notes of NaN met by maxima and minima, by accumulator. */
+  private readonly notes: Map<string, number> = new Map();
   private readonly bases: Map<Node, number> = new Map();
   private readonly depths: Map<Expression, number> = new Map();
   /** Values this kernel writes. */
@@ -318,10 +320,11 @@ class KernelWriter {
       } else {
         this.innerLoop(0, phase, units);
       }
-      if (phase.level === "inner") this.closeAccumulators(phase);
+      if (phase.level === "inner") this.closeAccumulators(phase, units);
     }
     this.f.release(...owned);
     this.accumulators.clear();
+    this.notes.clear();
   }
 
   private isFlat(): boolean {
@@ -338,10 +341,15 @@ class KernelWriter {
     return `${id}/${unit.index}`;
   }
 
+  /** Vectors per round of a phase's innermost loop. */
+  private phaseUnits(phase: Phase): number {
+    return this.plan.unitsOf.get(phase) ?? 1;
+  }
+
   /** Reductions along the vector loop use one accumulator per unrolled vector. */
-  private accumulatorUnits(units: readonly Unit[]): readonly Unit[] {
+  private accumulatorUnits(phase: Phase, units: readonly Unit[]): readonly Unit[] {
     if (!this.plan.horizontal) return units;
-    return Array.from({ length: this.plan.units }, (_, index): Unit => ({
+    return Array.from({ length: this.phaseUnits(phase) }, (_, index): Unit => ({
       index,
       remaining: null,
     }));
@@ -349,35 +357,57 @@ class KernelWriter {
 
   private openAccumulators(phase: Phase, units: readonly Unit[]): number[] {
     const opened: number[] = [];
+    const open = (into: Map<string, number>, key: string, dtype: DType, value: number): void => {
+      const local = this.f.local(this.lanes.valueType(dtype));
+      this.lanes.constant(this.f, dtype, value);
+      this.f.set(local);
+      into.set(key, local);
+      opened.push(local);
+    };
     for (const statement of phase.statements) {
       if (statement.kind !== "reduce" && statement.kind !== "scan") continue;
-      for (const unit of this.accumulatorUnits(units)) {
-        const local = this.f.local(this.lanes.valueType(statement.dtype));
-        this.lanes.constant(this.f, statement.dtype, reduceIdentity(statement.op, statement.dtype));
-        this.f.set(local);
-        this.accumulators.set(this.accumulatorKey(statement.id, unit), local);
-        opened.push(local);
+      const { id, op, dtype, kind } = statement;
+      for (const unit of this.accumulatorUnits(phase, units)) {
+        const key = this.accumulatorKey(id, unit);
+        open(this.accumulators, key, dtype, reduceIdentity(op, dtype));
+        if (kind === "reduce" && this.lanes.notesNaN(op, dtype)) open(this.notes, key, "i32", 0);
       }
     }
     return opened;
   }
 
-  /** Joins the partial accumulators of a reduction along the vector loop. */
-  private closeAccumulators(phase: Phase): void {
-    if (!this.plan.horizontal) return;
-    const { f, lanes } = this;
+  /** Ends reductions: puts noted NaN back, and joins partial results along the vector loop. */
+  private closeAccumulators(phase: Phase, units: readonly Unit[]): void {
     for (const statement of phase.statements) {
       if (statement.kind !== "reduce") continue;
-      const first = this.accumulator(statement.id, { index: 0, remaining: null });
-      f.get(first);
-      for (let index = 1; index < this.plan.units; index++) {
-        f.get(this.accumulator(statement.id, { index, remaining: null }));
-        lanes.combine(f, statement.op, statement.dtype);
-        this.accumulators.delete(this.accumulatorKey(statement.id, { index, remaining: null }));
-      }
-      lanes.fold(f, statement.op, statement.dtype);
-      f.set(first);
+      const active = this.accumulatorUnits(phase, units);
+      for (const unit of active) this.restoreNaN(statement.id, unit);
+      if (this.plan.horizontal) this.join(statement, active);
     }
+  }
+
+  private restoreNaN(id: number, unit: Unit): void {
+    const note = this.notes.get(this.accumulatorKey(id, unit));
+    if (note === undefined) return;
+    const local = this.accumulator(id, unit);
+    this.f.get(local).get(note);
+    this.lanes.restoreNaN(this.f);
+    this.f.set(local);
+  }
+
+  /** All partial results into the first, which from now on is the result in every lane. */
+  private join(statement: Extract<Statement, { kind: "reduce" }>, units: readonly Unit[]): void {
+    const { f, lanes } = this;
+    const { id, op, dtype } = statement;
+    const first = this.accumulator(id, units[0]);
+    f.get(first);
+    for (const unit of units.slice(1)) {
+      f.get(this.accumulator(id, unit));
+      lanes.combine(f, op, dtype);
+      this.accumulators.delete(this.accumulatorKey(id, unit));
+    }
+    lanes.fold(f, op, dtype);
+    f.set(first);
   }
 
   private accumulator(id: number, unit: Unit): number {
@@ -404,7 +434,7 @@ class KernelWriter {
       for (const unit of units) this.statements(phase, unit);
       return;
     }
-    this.vectorLoop(this.plan.units, (active) => {
+    this.vectorLoop(this.phaseUnits(phase), (active) => {
       this.expressions.advance(accessesOf(phase.statements, parts));
       for (const unit of active) this.statements(phase, unit);
     });
@@ -425,7 +455,7 @@ class KernelWriter {
     this.expressions.push(statement.value, unit);
     switch (statement.kind) {
       case "reduce":
-        this.reduce(statement.op, statement.dtype, this.accumulator(statement.id, unit), unit);
+        this.reduce(statement, unit);
         return;
       case "scan": {
         const local = this.accumulator(statement.id, unit);
@@ -447,8 +477,10 @@ class KernelWriter {
   }
 
   /** Value on the stack; lanes past the end of a reduced row must not count. */
-  private reduce(op: ReduceOp, dtype: DType, local: number, unit: Unit): void {
+  private reduce(statement: Extract<Statement, { kind: "reduce" }>, unit: Unit): void {
     const { f, lanes } = this;
+    const { id, op, dtype } = statement;
+    const local = this.accumulator(id, unit);
     if (this.plan.horizontal && unit.remaining !== null) {
       lanes.constant(f, dtype, reduceIdentity(op, dtype));
       lanes.ramp(f, 1);
@@ -457,9 +489,18 @@ class KernelWriter {
       f.emit("i32x4.lt_s");
       lanes.select(f, dtype);
     }
-    f.get(local);
-    lanes.combine(f, op, dtype);
-    f.set(local);
+    const note = this.notes.get(this.accumulatorKey(id, unit));
+    if (note === undefined) {
+      f.get(local);
+      lanes.combine(f, op, dtype);
+      f.set(local);
+      return;
+    }
+    const value = f.local("v128");
+    f.set(value).get(local).get(value);
+    lanes.combineOrdered(f, op);
+    f.set(local).get(value).get(value).emit("f32x4.ne").get(note).emit("v128.or").set(note);
+    f.release(value);
   }
 
   private pushSpecial(expression: Expression, unit: Unit): void {

@@ -322,6 +322,14 @@ export class ScalarLanes implements Lanes {
     f.set(x).get(x).i32(high).get(x).i32(high).emit("i32.lt_s", "select").release(x);
   }
 
+  notesNaN(): boolean {
+    return false;
+  }
+
+  combineOrdered(): void {}
+
+  restoreNaN(): void {}
+
   combine(f: FunctionBuilder, op: ReduceOp, dtype: DType): void {
     const name = op === "sum" ? "add" : op === "prod" ? "mul" : op;
     // Partial sums of f16 and bf16 stay in f32.

@@ -57,8 +57,25 @@ function expModerate(k: VectorCode, x: Expr): Expr {
   return k.mul(expReduced(k, r), k.powerOfTwo(bits));
 }
 
-/** eˣ. */
+/** Up to here one power of two, in one factor, is enough on both sides. */
+const MODERATE = 87;
+
+/** eˣ. Vectors with an element beyond ±87 (or NaN) are rare and take the longer way. */
 export function exp(k: VectorCode, x: Expr): Expr {
+  const moderate = k.let(expModerate(k, x));
+  return () => {
+    k.op("f32x4.le", k.abs(x), k.f32(MODERATE))();
+    k.f.emit("i32x4.bitmask").i32(15).emit("i32.eq");
+    k.f.if(
+      () => moderate(),
+      () => expExtreme(k, x)(),
+      "v128",
+    );
+  };
+}
+
+/** eˣ for every x, with overflow, denormal results and NaN. */
+function expExtreme(k: VectorCode, x: Expr): Expr {
   const clamped = k.let(k.atLeast(k.atMost(x, 89), -104));
   const { bits, r } = reduce(k, clamped);
   const [first, second] = twoFactors(k, bits);
