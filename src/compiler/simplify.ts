@@ -6,7 +6,7 @@ import {
   f16ToNumber,
   isInteger,
 } from "../ir/dtype.ts";
-import { cast, expand, full, mul, neg, permute, reduce, reshape } from "../ir/build.ts";
+import { binary, cast, expand, full, mul, neg, permute, reduce, reshape } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
@@ -109,13 +109,24 @@ function foldIdentity(node: Node): Node | undefined {
     case "neg":
       return a.op === "neg" ? a.src[0] : undefined;
     case "where":
-      if (left === undefined) return undefined;
+      if (left === undefined) return foldRectifier(node);
       return left !== 0 ? node.src[1] : node.src[2];
     case "cast":
       return foldCast(node, a);
     default:
       return undefined;
   }
+}
+
+/** x ≤ 0 ? 0 : x, which autodiff wants for its gradient at 0, is max(x, 0): one instruction. */
+function foldRectifier(node: Node): Node | undefined {
+  const [condition, zero, x] = node.src;
+  const isRectifier =
+    condition.op === "le" &&
+    condition.src[0] === x &&
+    uniformValue(condition.src[1]) === 0 &&
+    uniformValue(zero) === 0;
+  return isRectifier ? binary("max", x, zero) : undefined;
 }
 
 function foldCast(node: Node, operand: Node): Node | undefined {

@@ -148,9 +148,9 @@ describe("training steps", () => {
     };
     expect(outlines(step, data(64, 20), labels())).toMatchInlineSnapshot(`
       [
+        "kernel store 3",
         "dot then store 2",
         "dot then store",
-        "kernel store 3",
         "kernel reduce | store, reduce 2 | once: store 2",
         "kernel reduce 2 | once: store | store 2",
         "kernel store, reduce | once: store 3",
