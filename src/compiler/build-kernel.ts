@@ -13,12 +13,30 @@ import { nodeCost } from "./cost.ts";
 /** From this cost on a value needed again in a later phase is stashed, not computed again. */
 const STASH_COST = 6;
 
+/** Longest row whose costly terms are computed first and summed afterwards. */
+const SEPARATE_LIMIT = 1 << 14;
+/** A phase between two times: after the inner phase of a time, before what follows it. */
+const AFTER = 0.5;
+
+const costlyOps: ReadonlySet<string> = new Set([
+  "exp",
+  "expNonPositive",
+  "expm1",
+  "log",
+  "log1p",
+  "sin",
+  "cos",
+  "tanh",
+  "erf",
+]);
+
 /** Accumulator or stash number of each member that has one. */
 class KernelBuilder {
   private readonly group: LoopGroup;
   private readonly stored: ReadonlySet<Node>;
   private readonly accumulators: Map<Node, number> = new Map();
   private readonly stashes: Map<Node, number> = new Map();
+  private readonly stashTypes: DType[] = [];
   private readonly phases: Map<number, Statement[]> = new Map();
   private readonly memo: Map<number, Map<Expression, Expression>> = new Map();
 
@@ -33,7 +51,7 @@ class KernelBuilder {
     for (const member of members) this.emit(member);
     const times = [...this.phases.keys()].sort((a, b) => a - b);
     const phases = times.map((time): Phase => ({
-      level: time % 2 === 0 ? "inner" : "outer",
+      level: Math.floor(time) % 2 === 0 ? "inner" : "outer",
       statements: this.phases.get(time) ?? [],
     }));
     return {
@@ -45,33 +63,73 @@ class KernelBuilder {
       inner: this.group.innerAxes(),
       phases,
       sequential: false,
-      stashes: [...this.stashes.keys()].map((node) => node.dtype),
+      stashes: this.stashTypes,
     };
+  }
+
+  private makeStash(dtype: DType): number {
+    return this.stashTypes.push(dtype) - 1;
+  }
+
+  /**
+   * Whether a reduction sums what it computes in a phase of its own: long chains of constants and
+   * temporaries leave no registers for accumulators, and one in memory takes longer than a pass.
+   */
+  private sumsAfterwards(member: Member): boolean {
+    const points = this.group.innerAxes().reduce((size, axis) => size * axis.size, 1);
+    if (member.reduce === null || points < 16 || points > SEPARATE_LIMIT) return false;
+    let costly = false;
+    walkExpressions([this.withMembers(member)], (part) => {
+      if (part.kind === "apply" && costlyOps.has(part.op)) costly = true;
+    });
+    return costly;
+  }
+
+  /** The expression, or that of the member it merely reads at the same time. */
+  private withMembers({ expression, time }: Member): Expression {
+    if (expression.kind !== "load") return expression;
+    const source = this.group.members.get(expression.value);
+    const same = source !== undefined && source.reduce === null && source.time === time;
+    return same && source.level === "inner" ? source.expression : expression;
   }
 
   private findStashes(member: Member): void {
     for (const load of loadsOf(member.expression)) {
       const source = this.group.members.get(load.value);
       if (source === undefined || source.reduce !== null || source.level === "outer") continue;
-      if (source.time === member.time || this.stored.has(source.node)) continue;
+      const later = source.time !== member.time || this.sumsAfterwards(member);
+      if (!later || this.stored.has(source.node)) continue;
       if (nodeCost(source.node) < STASH_COST || this.stashes.has(source.node)) continue;
-      this.stashes.set(source.node, this.stashes.size);
+      this.stashes.set(source.node, this.makeStash(source.node.dtype));
     }
   }
 
+  /** When a reduction runs and what it reads then. */
+  private reduceInput(member: Member): { readonly time: number; readonly value: Expression } {
+    const { expression, time } = member;
+    if (!this.sumsAfterwards(member)) return { time, value: this.resolve(expression, time) };
+    const after = time + AFTER;
+    if (expression.kind === "load") return { time: after, value: this.resolve(expression, after) };
+    const { dtype } = expression;
+    const id = this.makeStash(dtype);
+    this.add(time, { kind: "stash", id, value: this.resolve(expression, time) });
+    return { time: after, value: { kind: "stash", dtype, id } };
+  }
+
   private emit(member: Member): void {
-    const value = this.resolve(member.expression, member.time);
     const { node } = member;
     if (member.reduce !== null) {
+      const { time, value } = this.reduceInput(member);
       const id = this.accumulators.size;
       this.accumulators.set(node, id);
-      this.add(member.time, { kind: "reduce", id, op: member.reduce, dtype: node.dtype, value });
+      this.add(time, { kind: "reduce", id, op: member.reduce, dtype: node.dtype, value });
       if (this.stored.has(node)) {
         const result: Expression = { kind: "accumulator", dtype: node.dtype, id };
         this.store(member.time + 1, member, result);
       }
       return;
     }
+    const value = this.resolve(member.expression, member.time);
     if (this.stored.has(node)) this.store(member.time, member, value);
     const stash = this.stashes.get(node);
     if (stash !== undefined) this.add(member.time, { kind: "stash", id: stash, value });

@@ -3,8 +3,19 @@ import type { DType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Axis, Form } from "./affine.ts";
 
-/** Elementwise ops as kernels know them; `threefry` gives random bits from two key words and a counter. */
-export type ElementwiseOp = UnaryOp | BinaryOp | "cast" | "bitcast" | "where" | "threefry";
+/**
+ * Elementwise ops as kernels know them. `threefry` gives random bits from two key words and a
+ * counter; `expNonPositive` is exp for operands that cannot be positive, with results below the
+ * normal numbers flushed to 0.
+ */
+export type ElementwiseOp =
+  | UnaryOp
+  | BinaryOp
+  | "cast"
+  | "bitcast"
+  | "where"
+  | "threefry"
+  | "expNonPositive";
 
 /** Folding operation of a reduction. */
 export type ReduceOp = "sum" | "prod" | "max" | "min";

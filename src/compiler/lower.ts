@@ -70,7 +70,8 @@ export class Lowering {
   private compute(node: Node, coordinates: readonly Form[]): Expression {
     if (opClass[node.op] === "elementwise") {
       const operands = node.src.map((source) => this.value(source, coordinates));
-      return { kind: "apply", dtype: node.dtype, op: node.op as ElementwiseOp, operands };
+      const op = isBelowOwnMaximum(node) ? "expNonPositive" : (node.op as ElementwiseOp);
+      return { kind: "apply", dtype: node.dtype, op, operands };
     }
     switch (node.op) {
       case "constant":
@@ -177,6 +178,15 @@ function windowCoordinates(node: NodeOf<"window">, coordinates: readonly Form[])
     ]);
   });
   return moved;
+}
+
+/** Whether the node is exp(x − max x), the heart of softmax: its operand is at most 0. */
+function isBelowOwnMaximum(node: Node): boolean {
+  const [difference] = node.src;
+  if (node.op !== "exp" || node.dtype !== "f32" || difference.op !== "sub") return false;
+  let maximum = difference.src[1];
+  while (maximum.op === "expand" || maximum.op === "reshape") maximum = maximum.src[0];
+  return maximum.op === "reduceMax" && maximum.src[0] === difference.src[0];
 }
 
 /** An index as u32. */

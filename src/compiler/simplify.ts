@@ -111,6 +111,9 @@ function foldIdentity(node: Node): Node | undefined {
     case "where":
       if (left === undefined) return foldRectifier(node);
       return left !== 0 ? node.src[1] : node.src[2];
+    case "bitcast":
+      // To the same dtype it is autodiff's stop sign, which has done its work.
+      return a.dtype === node.dtype ? a : undefined;
     case "cast":
       return foldCast(node, a);
     default:

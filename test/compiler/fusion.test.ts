@@ -49,7 +49,7 @@ describe("one kernel", () => {
 
   it("softmax reads its row twice and keeps the weights between", () => {
     expect(outlines((x) => x.softmax(-1), data(64, 130))).toEqual([
-      "kernel reduce | stash, reduce | store",
+      "kernel reduce | stash | reduce | store",
     ]);
   });
 });
@@ -152,7 +152,7 @@ describe("training steps", () => {
         "dot then store 2",
         "dot then store",
         "kernel reduce | store, reduce 2 | once: store 2",
-        "kernel reduce 2 | once: store | store 2",
+        "kernel reduce, stash | reduce | once: store | store 2",
         "kernel store, reduce | once: store 3",
         "dot then store",
         "dot then store 3",

@@ -40,7 +40,7 @@ describe("programs as the compiler plans them", () => {
            for j < 8
              a0 max= in0[8*i + j]
            for j < 8
-             t0 = exp(sub(in0[8*i + j], a0))
+             t0 = expNonPositive(sub(in0[8*i + j], a0))
              s0 = t0
              a1 sum= t0
            for j < 8

@@ -2,7 +2,7 @@ import { dtypeBytes } from "../../ir/dtype.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Form } from "../affine.ts";
 import { kernelDTypes } from "../build-kernel.ts";
-import type { Expression, Kernel, Phase } from "../kernel.ts";
+import type { Expression, Kernel, Phase, Statement } from "../kernel.ts";
 import { kernelExpressions, loopStride, phaseExpressions, planLoops } from "../loops.ts";
 import type { Loop, LoopNest } from "../loops.ts";
 import { vectorFunctions } from "./vector-math.ts";
@@ -133,7 +133,7 @@ function chooseVector(kernel: Kernel, nest: LoopNest): { loop: Loop; horizontal:
   return best;
 }
 
-const heavyOps: ReadonlySet<string> = new Set(vectorFunctions);
+const heavyOps: ReadonlySet<string> = new Set([...vectorFunctions, "expNonPositive"]);
 const HEAVY = 8;
 /** Accumulators that fit the sixteen vector registers beside everything else. */
 const ACCUMULATORS = 8;
@@ -149,11 +149,17 @@ function bodySize(phase: Phase, variation: Variation): number {
   return size;
 }
 
+/** Registers a statement holds per unrolled vector: a maximum also notes NaN. */
+function registersOf(statement: Statement): number {
+  if (statement.kind !== "reduce") return 0;
+  return statement.op === "max" || statement.op === "min" ? 2 : 1;
+}
+
 /** Vectors a phase computes per round: several, so that one's latency hides another's. */
 function phaseUnits(phase: Phase, variation: Variation): number {
   const size = bodySize(phase, variation);
-  const reductions = phase.statements.filter((part) => part.kind === "reduce").length;
-  if (reductions > 0 && size <= 2) return Math.floor(ACCUMULATORS / reductions);
+  const reductions = phase.statements.reduce((count, part) => count + registersOf(part), 0);
+  if (reductions > 0 && size <= 4) return Math.floor(ACCUMULATORS / reductions);
   const byBody = size <= 6 ? 4 : size <= 40 ? 2 : 1;
   return reductions === 0
     ? byBody

@@ -69,6 +69,7 @@ class KernelWriter {
   private readonly lanes: Lanes;
   private readonly scopes: Scopes;
   private readonly expressions: ExpressionRenderer;
+  private readonly uses: ReadonlyMap<Expression, number>;
   private readonly accumulators: Map<string, number> = new Map();
   /** Notes of NaN met by maxima and minima, by accumulator. */
   private readonly notes: Map<string, number> = new Map();
@@ -90,13 +91,14 @@ class KernelWriter {
     this.stored = new Set(
       this.allStatements().flatMap((part) => ("target" in part ? [part.target] : [])),
     );
+    this.uses = countUses(kernel);
     this.expressions = new ExpressionRenderer({
       f,
       lanes: this.lanes,
       scopes: this.scopes,
       vector: plan.vector,
       horizontal: plan.horizontal,
-      uses: countUses(kernel),
+      uses: this.uses,
       bases: this.bases,
       special: (expression, unit) => this.pushSpecial(expression, unit),
     });
@@ -395,19 +397,22 @@ class KernelWriter {
     this.f.set(local);
   }
 
-  /** All partial results into the first, which from now on is the result in every lane. */
+  /** All partial results, pair by pair, into the first, which becomes the result in every lane. */
   private join(statement: Extract<Statement, { kind: "reduce" }>, units: readonly Unit[]): void {
     const { f, lanes } = this;
     const { id, op, dtype } = statement;
-    const first = this.accumulator(id, units[0]);
-    f.get(first);
-    for (const unit of units.slice(1)) {
-      f.get(this.accumulator(id, unit));
-      lanes.combine(f, op, dtype);
-      this.accumulators.delete(this.accumulatorKey(id, unit));
+    const locals = units.map((unit) => this.accumulator(id, unit));
+    for (let step = 1; step < locals.length; step *= 2) {
+      for (let i = 0; i + step < locals.length; i += 2 * step) {
+        f.get(locals[i]).get(locals[i + step]);
+        lanes.combine(f, op, dtype);
+        f.set(locals[i]);
+      }
     }
+    for (const unit of units.slice(1)) this.accumulators.delete(this.accumulatorKey(id, unit));
+    f.get(locals[0]);
     lanes.fold(f, op, dtype);
-    f.set(first);
+    f.set(locals[0]);
   }
 
   private accumulator(id: number, unit: Unit): number {
@@ -444,14 +449,38 @@ class KernelWriter {
   private statements(phase: Phase, unit: Unit): void {
     this.scopes.within(() => {
       if (phase.statements.length > 1) {
-        for (const statement of phase.statements) this.expressions.hoist(statement.value, unit);
+        for (const statement of phase.statements) {
+          if (this.productOf(statement, unit) === null)
+            this.expressions.hoist(statement.value, unit);
+        }
       }
       for (const statement of phase.statements) this.statement(statement, unit);
     });
   }
 
+  /** The factors of a sum of products that nothing else reads, if lanes can fuse it. */
+  private productOf(
+    statement: Statement,
+    unit: Unit,
+  ): { readonly factors: readonly Expression[]; readonly accumulator: number } | null {
+    if (statement.kind !== "reduce" || statement.op !== "sum") return null;
+    const { value, dtype } = statement;
+    const isPartial = this.plan.horizontal && unit.remaining !== null;
+    if (value.kind !== "apply" || value.op !== "mul" || isPartial) return null;
+    if (!this.lanes.addsProducts(dtype) || (this.uses.get(value) ?? 0) > 1) return null;
+    return { factors: value.operands, accumulator: this.accumulator(statement.id, unit) };
+  }
+
   private statement(statement: Statement, unit: Unit): void {
     const { f, lanes } = this;
+    const product = this.productOf(statement, unit);
+    if (product !== null) {
+      for (const factor of product.factors) this.expressions.push(factor, unit);
+      f.get(product.accumulator);
+      lanes.addProduct(f);
+      f.set(product.accumulator);
+      return;
+    }
     this.expressions.push(statement.value, unit);
     switch (statement.kind) {
       case "reduce":

@@ -35,6 +35,10 @@ export interface Lanes {
   ): void;
   /** Value on the stack; brings it to what the dtype can hold: halves round, i8 and u8 wrap. */
   round(f: FunctionBuilder, dtype: DType): void;
+  /** Whether sums of products of the dtype may round once per term (fused multiply-add). */
+  addsProducts(dtype: DType): boolean;
+  /** Two factors and the accumulator on the stack; pushes the new sum. */
+  addProduct(f: FunctionBuilder): void;
   /**
    * Whether maxima and minima of the dtype are folded with `combineOrdered`, one instruction, and
    * a separate note of the NaN met, which `restoreNaN` puts back.

@@ -175,6 +175,10 @@ export class ScalarLanes implements Lanes {
       f.lane("i32x4.extract_lane", 0);
       return;
     }
+    if (op === "expNonPositive") {
+      this.apply(f, "exp", from, to, operands);
+      return;
+    }
     if (op !== "pow" && !isScalarFunction(op)) for (const operand of operands) operand();
     if (op === "cast") this.cast(f, from, to);
     else if (op === "bitcast") this.bitcast(f, from, to);
@@ -321,6 +325,12 @@ export class ScalarLanes implements Lanes {
     f.set(x).get(x).i32(low).get(x).i32(low).emit("i32.gt_s", "select");
     f.set(x).get(x).i32(high).get(x).i32(high).emit("i32.lt_s", "select").release(x);
   }
+
+  addsProducts(): boolean {
+    return false;
+  }
+
+  addProduct(): void {}
 
   notesNaN(): boolean {
     return false;

@@ -12,7 +12,7 @@ export interface StepCost {
   readonly flops: number;
 }
 
-const transcendental: ReadonlySet<string> = new Set(vectorFunctions);
+const transcendental: ReadonlySet<string> = new Set([...vectorFunctions, "expNonPositive"]);
 
 /** Vector operations one transcendental function is worth. */
 const TRANSCENDENTAL_COST = 16;

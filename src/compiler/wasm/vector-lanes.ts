@@ -286,6 +286,7 @@ export class VectorLanes implements Lanes {
     // Inlined code keeps other vectors in registers: a call saves and reloads them all.
     if (math === "pow" || math === "sin" || math === "cos") this.math.call(f, math);
     else if (math !== undefined) this.math.inline(f, math);
+    else if (op === "expNonPositive") this.math.inlineExpNonPositive(f);
     else if (op === "sign") this.floatSign(f);
     else if (op === "rem") this.floatRemainder(f);
     else this.emitTable(f, floatOps, op);
@@ -411,6 +412,14 @@ export class VectorLanes implements Lanes {
     f.emit("i32x4.max_s");
     this.constant(f, "i32", range[1]);
     f.emit("i32x4.min_s");
+  }
+
+  addsProducts(dtype: DType): boolean {
+    return this.math.fma && dtype === "f32";
+  }
+
+  addProduct(f: FunctionBuilder): void {
+    f.emit("f32x4.relaxed_madd");
   }
 
   notesNaN(op: ReduceOp, dtype: DType): boolean {

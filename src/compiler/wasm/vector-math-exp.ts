@@ -74,6 +74,11 @@ export function exp(k: VectorCode, x: Expr): Expr {
   };
 }
 
+/** eˣ for x ≤ 0: exact 0 where the result would not be a normal number. */
+export function expNonPositive(k: VectorCode, x: Expr): Expr {
+  return expModerate(k, k.let(k.atLeast(x, -88)));
+}
+
 /** eˣ for every x, with overflow, denormal results and NaN. */
 function expExtreme(k: VectorCode, x: Expr): Expr {
   const clamped = k.let(k.atLeast(k.atMost(x, 89), -104));

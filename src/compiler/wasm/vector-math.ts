@@ -2,7 +2,7 @@ import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
 import type { ModuleBuilder } from "./assembler.ts";
 import { VectorCode } from "./vector-math-code.ts";
 import type { Expr } from "./vector-math-code.ts";
-import { erf, exp, expm1, tanh } from "./vector-math-exp.ts";
+import { erf, exp, expm1, expNonPositive, tanh } from "./vector-math-exp.ts";
 import { log, log1p } from "./vector-math-log.ts";
 import { pow } from "./vector-math-pow.ts";
 import { FAST_LIMIT, isBeyondFast, sineFast, sineScalar } from "./vector-math-trig.ts";
@@ -40,7 +40,7 @@ const unaryBodies: Readonly<Record<Exclude<VectorFunction, "pow" | "sin" | "cos"
  */
 export class VectorMath {
   private readonly module: ModuleBuilder;
-  private readonly fma: boolean;
+  readonly fma: boolean;
   private readonly defined: Map<string, FunctionRef> = new Map();
 
   /** @param options.fma - whether the module may use relaxed_madd. */
@@ -61,6 +61,16 @@ export class VectorMath {
     for (const operand of operands.toReversed()) f.set(operand);
     this.body(f, name, operands);
     f.release(...operands);
+  }
+
+  /** Emits exp for an operand that is at most 0. */
+  inlineExpNonPositive(f: FunctionBuilder): void {
+    const operand = f.local("v128");
+    f.set(operand);
+    const k = new VectorCode(f, this.fma);
+    expNonPositive(k, k.local(operand))();
+    k.release();
+    f.release(operand);
   }
 
   /** The function of a name, defined in the module on first use. */
