@@ -12,7 +12,7 @@ import { toNumbers } from "./scene.ts";
 import { differenceOf } from "./tolerance.ts";
 
 /** Bytes a node's values take. */
-export function bytesOf(node: Node): number {
+function bytesOf(node: Node): number {
   return numel(node.shape) * dtypeBytes(node.dtype);
 }
 

@@ -78,7 +78,7 @@ const integerRanges: Readonly<Partial<Record<DType, readonly [number, number]>>>
 };
 
 /** Deterministic uniform numbers in [0, 1), by Marsaglia's xorshift. */
-export function makeRandom(seed: number): () => number {
+function makeRandom(seed: number): () => number {
   let state = Math.imul(seed + 1, 0x9e3779b1) | 1;
   return () => {
     state ^= state << 13;
@@ -102,7 +102,7 @@ function drawInteger(fill: Fill, dtype: DType, u: number): number {
 }
 
 /** The numbers of a fill. */
-export function drawNumbers(fill: Fill, dtype: DType, count: number, seed: number): number[] {
+function drawNumbers(fill: Fill, dtype: DType, count: number, seed: number): number[] {
   const list = fill === "edge" ? edges[dtype] : fill;
   if (typeof list !== "string")
     return Array.from({ length: count }, (_, i) => list[i % list.length]);

@@ -13,7 +13,7 @@ const exact: Tolerance = { rtol: 0, atol: 0 };
  * The one tolerance table: torch.testing.assert_close's defaults, but f64 tighter, because finite
  * differences need more than torch's 1e-7, and integers and bool exact.
  */
-export const tolerances: Readonly<Record<DType, Tolerance>> = {
+const tolerances: Readonly<Record<DType, Tolerance>> = {
   f64: { rtol: 1e-12, atol: 1e-12 },
   f32: { rtol: 1.3e-6, atol: 1e-5 },
   f16: { rtol: 1e-3, atol: 1e-5 },

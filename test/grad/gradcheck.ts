@@ -20,7 +20,7 @@ export interface GradcheckOptions {
 }
 
 /** Central differences of a scalar function, one entry of `at` after the other. */
-export function numericalGradient(
+function numericalGradient(
   f: (values: readonly number[]) => number,
   at: readonly number[],
   step = 1e-5,
@@ -85,7 +85,7 @@ export function gradcheck(
 }
 
 /** The gradient of a function as a function of the same inputs and of one cotangent per output. */
-export function gradientOf(
+function gradientOf(
   build: Build,
   samples: readonly Sample[],
 ): { readonly build: Build; readonly samples: readonly Sample[] } {

@@ -18,7 +18,7 @@ export interface GradCase {
 }
 
 /** A case; smooth functions are checked to the second order. */
-export function gradCase(
+function gradCase(
   name: string,
   build: Build,
   inputs: readonly Sample[],

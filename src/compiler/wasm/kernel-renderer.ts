@@ -7,11 +7,11 @@ import { kernelExpressions, phaseExpressions, statementRoots } from "../loops.ts
 import type { Loop, LoopNest } from "../loops.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { FunctionBuilder } from "./assembler-function.ts";
+import { Accumulators } from "./accumulators.ts";
 import { accessesOf, ExpressionRenderer } from "./expression-renderer.ts";
 import type { Unit } from "./expression-renderer.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
 import { planKernel, strideOf, TILE } from "./kernel-plan.ts";
-import { reduceIdentity } from "./lanes.ts";
 import type { Lanes } from "./lanes.ts";
 import { Scopes } from "./scopes.ts";
 
@@ -70,9 +70,7 @@ class KernelWriter {
   private readonly scopes: Scopes;
   private readonly expressions: ExpressionRenderer;
   private readonly uses: ReadonlyMap<Expression, number>;
-  private readonly accumulators: Map<string, number> = new Map();
-  /** Notes of NaN met by maxima and minima, by accumulator. */
-  private readonly notes: Map<string, number> = new Map();
+  private readonly accumulators: Accumulators;
   private readonly bases: Map<Node, number> = new Map();
   private readonly depths: Map<Expression, number> = new Map();
   /** Values this kernel writes. */
@@ -88,6 +86,7 @@ class KernelWriter {
     this.context = context;
     this.lanes = plan.scalar ? context.lanes.scalar : context.lanes.vector;
     this.scopes = new Scopes(f);
+    this.accumulators = new Accumulators(f, this.lanes, plan);
     this.stored = new Set(
       this.allStatements().flatMap((part) => ("target" in part ? [part.target] : [])),
     );
@@ -313,20 +312,17 @@ class KernelWriter {
 
   /** All phases for one outer point (or one vector of them). */
   private row(units: readonly Unit[]): void {
-    const owned: number[] = [];
     for (const phase of this.kernel.phases) {
-      if (phase.level === "inner") owned.push(...this.openAccumulators(phase, units));
+      if (phase.level === "inner") this.accumulators.open(phase, units);
       this.hoistRow(phase, units);
       if (phase.level === "outer" || this.isFlat()) {
         for (const unit of units) this.statements(phase, unit);
       } else {
         this.innerLoop(0, phase, units);
       }
-      if (phase.level === "inner") this.closeAccumulators(phase, units);
+      if (phase.level === "inner") this.accumulators.close(phase, units);
     }
-    this.f.release(...owned);
-    this.accumulators.clear();
-    this.notes.clear();
+    this.accumulators.reset();
   }
 
   private isFlat(): boolean {
@@ -339,88 +335,9 @@ class KernelWriter {
     for (const unit of units) this.hoist(this.rowDepth, parts, phase.statements, unit);
   }
 
-  private accumulatorKey(id: number, unit: Unit): string {
-    return `${id}/${unit.index}`;
-  }
-
   /** Vectors per round of a phase's innermost loop. */
   private phaseUnits(phase: Phase): number {
     return this.plan.unitsOf.get(phase) ?? 1;
-  }
-
-  /** Reductions along the vector loop use one accumulator per unrolled vector. */
-  private accumulatorUnits(phase: Phase, units: readonly Unit[]): readonly Unit[] {
-    if (!this.plan.horizontal) return units;
-    return Array.from({ length: this.phaseUnits(phase) }, (_, index): Unit => ({
-      index,
-      remaining: null,
-    }));
-  }
-
-  private openAccumulators(phase: Phase, units: readonly Unit[]): number[] {
-    const opened: number[] = [];
-    const open = (into: Map<string, number>, key: string, dtype: DType, value: number): void => {
-      const local = this.f.local(this.lanes.valueType(dtype));
-      this.lanes.constant(this.f, dtype, value);
-      this.f.set(local);
-      into.set(key, local);
-      opened.push(local);
-    };
-    for (const statement of phase.statements) {
-      if (statement.kind !== "reduce" && statement.kind !== "scan") continue;
-      const { id, op, dtype, kind } = statement;
-      for (const unit of this.accumulatorUnits(phase, units)) {
-        const key = this.accumulatorKey(id, unit);
-        open(this.accumulators, key, dtype, reduceIdentity(op, dtype));
-        if (kind === "reduce" && this.lanes.notesNaN(op, dtype)) open(this.notes, key, "i32", 0);
-      }
-    }
-    return opened;
-  }
-
-  /** Ends reductions: puts noted NaN back, and joins partial results along the vector loop. */
-  private closeAccumulators(phase: Phase, units: readonly Unit[]): void {
-    for (const statement of phase.statements) {
-      if (statement.kind !== "reduce") continue;
-      const active = this.accumulatorUnits(phase, units);
-      for (const unit of active) this.restoreNaN(statement.id, unit);
-      if (this.plan.horizontal) this.join(statement, active);
-    }
-  }
-
-  private restoreNaN(id: number, unit: Unit): void {
-    const note = this.notes.get(this.accumulatorKey(id, unit));
-    if (note === undefined) return;
-    const local = this.accumulator(id, unit);
-    this.f.get(local).get(note);
-    this.lanes.restoreNaN(this.f);
-    this.f.set(local);
-  }
-
-  /** All partial results, pair by pair, into the first, which becomes the result in every lane. */
-  private join(statement: Extract<Statement, { kind: "reduce" }>, units: readonly Unit[]): void {
-    const { f, lanes } = this;
-    const { id, op, dtype } = statement;
-    const locals = units.map((unit) => this.accumulator(id, unit));
-    for (let step = 1; step < locals.length; step *= 2) {
-      for (let i = 0; i + step < locals.length; i += 2 * step) {
-        f.get(locals[i]).get(locals[i + step]);
-        lanes.combine(f, op, dtype);
-        f.set(locals[i]);
-      }
-    }
-    for (const unit of units.slice(1)) this.accumulators.delete(this.accumulatorKey(id, unit));
-    f.get(locals[0]);
-    lanes.fold(f, op, dtype);
-    f.set(locals[0]);
-  }
-
-  private accumulator(id: number, unit: Unit): number {
-    const local =
-      this.accumulators.get(this.accumulatorKey(id, unit)) ??
-      this.accumulators.get(this.accumulatorKey(id, { index: 0, remaining: null }));
-    invariant(local !== undefined, `accumulator ${id} is read before it is made`);
-    return local;
   }
 
   private innerLoop(level: number, phase: Phase, units: readonly Unit[]): void {
@@ -468,7 +385,7 @@ class KernelWriter {
     const isPartial = this.plan.horizontal && unit.remaining !== null;
     if (value.kind !== "apply" || value.op !== "mul" || isPartial) return null;
     if (!this.lanes.addsProducts(dtype) || (this.uses.get(value) ?? 0) > 1) return null;
-    return { factors: value.operands, accumulator: this.accumulator(statement.id, unit) };
+    return { factors: value.operands, accumulator: this.accumulators.local(statement.id, unit) };
   }
 
   private statement(statement: Statement, unit: Unit): void {
@@ -484,10 +401,10 @@ class KernelWriter {
     this.expressions.push(statement.value, unit);
     switch (statement.kind) {
       case "reduce":
-        this.reduce(statement, unit);
+        this.accumulators.fold(statement, unit);
         return;
       case "scan": {
-        const local = this.accumulator(statement.id, unit);
+        const local = this.accumulators.local(statement.id, unit);
         f.get(local);
         lanes.combine(f, statement.op, statement.dtype);
         f.tee(local);
@@ -505,36 +422,9 @@ class KernelWriter {
     }
   }
 
-  /** Value on the stack; lanes past the end of a reduced row must not count. */
-  private reduce(statement: Extract<Statement, { kind: "reduce" }>, unit: Unit): void {
-    const { f, lanes } = this;
-    const { id, op, dtype } = statement;
-    const local = this.accumulator(id, unit);
-    if (this.plan.horizontal && unit.remaining !== null) {
-      lanes.constant(f, dtype, reduceIdentity(op, dtype));
-      lanes.ramp(f, 1);
-      f.get(unit.remaining);
-      lanes.splatIndex(f);
-      f.emit("i32x4.lt_s");
-      lanes.select(f, dtype);
-    }
-    const note = this.notes.get(this.accumulatorKey(id, unit));
-    if (note === undefined) {
-      f.get(local);
-      lanes.combine(f, op, dtype);
-      f.set(local);
-      return;
-    }
-    const value = f.local("v128");
-    f.set(value).get(local).get(value);
-    lanes.combineOrdered(f, op);
-    f.set(local).get(value).get(value).emit("f32x4.ne").get(note).emit("v128.or").set(note);
-    f.release(value);
-  }
-
   private pushSpecial(expression: Expression, unit: Unit): void {
     if (expression.kind === "accumulator") {
-      this.f.get(this.accumulator(expression.id, unit));
+      this.f.get(this.accumulators.local(expression.id, unit));
       this.lanes.round(this.f, expression.dtype);
     }
     if (expression.kind === "stash") this.loadStash(expression.id, expression.dtype, unit);

@@ -4,7 +4,7 @@ import type { FunctionBuilder } from "../assembler-function.ts";
 export type Operand = { readonly local: number } | { readonly value: number };
 
 /** Pushes an operand. */
-export function push(f: FunctionBuilder, operand: Operand): FunctionBuilder {
+function push(f: FunctionBuilder, operand: Operand): FunctionBuilder {
   return "local" in operand ? f.get(operand.local) : f.i32(operand.value);
 }
 

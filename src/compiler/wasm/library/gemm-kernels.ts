@@ -42,7 +42,7 @@ export function multiplyAdd(f: FunctionBuilder, acc: number, fma: boolean): void
  * and not unrolled and the final stores run from the last accumulator to the first. Any other
  * order hoists all loads above the arithmetic, spills, and halves the speed.
  */
-export function renderTile(module: ModuleBuilder, shape: TileShape, fma: boolean): FunctionRef {
+function renderTile(module: ModuleBuilder, shape: TileShape, fma: boolean): FunctionRef {
   const { rows, vectors, source } = shape;
   return module.function(`tile_${source}_${rows}x${4 * vectors}`, tileParams, [], (f) => {
     const [a, aStep, aRow, b, bStep, depth, c, cRow, add] = tileParams.keys();

@@ -56,9 +56,3 @@ export function renderWorkSplit(
   });
   f.release(used, first, last, batch, batchEnd, base, from, to, total);
 }
-
-/** local = ceil(local / unit) for a constant unit. */
-export function ceilDivide(f: FunctionBuilder, local: number, unit: number): void {
-  increase(f, local, { value: unit - 1 });
-  f.get(local).i32(unit).emit("i32.div_u").set(local);
-}
