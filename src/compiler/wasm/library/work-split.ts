@@ -1,5 +1,5 @@
 import type { FunctionBuilder } from "../assembler-function.ts";
-import { increase, whileBelow } from "./control.ts";
+import { whileBelow } from "./control.ts";
 
 /** Multiply-adds below which another thread is not worth waking: about a microsecond. */
 const THREAD_WORK = 32768;
