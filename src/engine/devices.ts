@@ -16,7 +16,9 @@ export interface DeviceOptions {
 
 /** How a device comes to life: at once on first use, or in `init`, which prefers `load`. */
 export interface DeviceFactory {
+  /** Makes the backend at once. */
   readonly create?: (options: DeviceOptions) => Backend;
+  /** Makes the backend once what it needs has loaded. */
   readonly load?: (options: DeviceOptions) => Promise<Backend>;
 }
 
