@@ -2,7 +2,7 @@ import { ConfigError } from "../base/errors.ts";
 import { arange, zeros } from "../tensor/factories.ts";
 import * as random from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { embedding } from "./functional/linear.ts";
+import { embedding } from "./functional/embedding.ts";
 import type { ModuleOptions } from "./linear.ts";
 import { Module, formatOptions } from "./module.ts";
 import { Parameter } from "./parameter.ts";

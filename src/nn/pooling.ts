@@ -1,4 +1,5 @@
-import type { AvgPoolOptions, MaxPoolOptions, OutputSize } from "../tensor/ops/pooling.ts";
+import type { OutputSize } from "../tensor/ops/adaptive-pooling.ts";
+import type { AvgPoolOptions, MaxPoolOptions } from "../tensor/ops/pooling.ts";
 import type { Sizes } from "../tensor/ops/spatial.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as functional from "./functional/pooling.ts";

@@ -13,6 +13,7 @@ import {
   where,
 } from "athanor";
 import * as functional from "../../src/nn/functional.ts";
+import { pooling } from "./bindings/pooling.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
 /** Tensors of a case in torch's argument order; null where an optional one is absent. */
@@ -417,6 +418,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...products,
   ...layers,
   ...losses,
+  ...pooling,
 };
 
 /** Ops of the operation areas that another suite binds, with the reason. */

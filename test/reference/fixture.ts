@@ -149,6 +149,7 @@ export interface AreaCases {
   readonly composed: OperationCase;
   readonly "second-order": OperationCase;
   readonly clipping: OperationCase;
+  readonly pooling: OperationCase;
   readonly optimizer: OptimizerCase;
   readonly schedule: ScheduleCase;
   readonly model: ModelCase;
@@ -170,6 +171,7 @@ export const operationAreas = [
   "composed",
   "second-order",
   "clipping",
+  "pooling",
 ] as const;
 
 export interface Fixture<Case> {

@@ -30,17 +30,35 @@ export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
   return drop(ops.dropout, x, options);
 }
 
-/** {@link dropout} of whole channels of x [N, C, L]. */
+const dropChannels =
+  (dims: number) =>
+  (x: Node, key: Node, options: NodeDropoutOptions): Node =>
+    ops.featureDropout(x, key, { ...options, dims });
+
+/** {@link dropout} of whole channels of x [N, C, L] or [C, L]. */
 export function dropout1d(x: Tensor, options: DropoutOptions = {}): Tensor {
-  return drop(ops.featureDropout, x, options);
+  return drop(dropChannels(1), x, options);
 }
 
-/** {@link dropout} of whole channels of x [N, C, H, W]. */
+/** {@link dropout} of whole channels of x [N, C, H, W] (or [N, C, L], as in torch). */
 export function dropout2d(x: Tensor, options: DropoutOptions = {}): Tensor {
-  return drop(ops.featureDropout, x, options);
+  return drop(dropChannels(2), x, options);
 }
 
-/** {@link dropout} of whole channels of x [N, C, D, H, W]. */
+/** {@link dropout} of whole channels of x [N, C, D, H, W] or [C, D, H, W]. */
 export function dropout3d(x: Tensor, options: DropoutOptions = {}): Tensor {
-  return drop(ops.featureDropout, x, options);
+  return drop(dropChannels(3), x, options);
+}
+
+/**
+ * Dropout for selu: elements become its saturation −1.758 with probability p (0.5), and all are
+ * scaled and shifted so that mean and variance stay. Training is the default, unlike torch's.
+ */
+export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  return drop(ops.alphaDropout, x, options);
+}
+
+/** {@link alphaDropout} of whole channels of x [N, C, …]. */
+export function featureAlphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  return drop(ops.featureAlphaDropout, x, options);
 }

@@ -1,8 +1,7 @@
 import type { AttentionOptions as NodeAttentionOptions } from "../../tensor/ops/attention.ts";
 import { scaledDotProductAttention as attention } from "../../tensor/ops/attention.ts";
+import { bilinear as bilinearNode } from "../../tensor/ops/bilinear.ts";
 import { oneHot as oneHotNode } from "../../tensor/ops/diagonals.ts";
-import type { EmbeddingOptions } from "../../tensor/ops/indexing.ts";
-import { embedding as embeddingNode } from "../../tensor/ops/indexing.ts";
 import type { PadOptions } from "../../tensor/ops/joining.ts";
 import { pad as padNode } from "../../tensor/ops/joining.ts";
 import { linear as linearNode } from "../../tensor/ops/linear.ts";
@@ -19,9 +18,15 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor 
   return derive(present([x, weight, bias]), node);
 }
 
-/** Rows of a table: index [...], weight [V, D] → [..., D]. Row `paddingIdx` gets no gradient. */
-export function embedding(index: Tensor, weight: Tensor, options?: EmbeddingOptions): Tensor {
-  return derive([index, weight], embeddingNode(index.node, weight.node, options));
+/** left · weight[o] · right + bias[o]. Shapes: [..., in1], [..., in2], weight [out, in1, in2]. */
+export function bilinear(
+  left: Tensor,
+  right: Tensor,
+  weight: Tensor,
+  bias?: Tensor | null,
+): Tensor {
+  const node = bilinearNode(left.node, right.node, weight.node, optionalNode(bias));
+  return derive(present([left, right, weight, bias]), node);
 }
 
 /** i32 [..., numClasses] with a 1 at each class index. */

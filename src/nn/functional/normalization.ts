@@ -1,4 +1,8 @@
+import type { InstanceNormOptions as InstanceOptions } from "../../tensor/ops/instance-norm.ts";
+import { instanceNorm as instanceNormNode } from "../../tensor/ops/instance-norm.ts";
 import * as ops from "../../tensor/ops/normalization.ts";
+import type { LocalResponseNormOptions } from "../../tensor/ops/response-norm.ts";
+import { localResponseNorm as localResponseNormNode } from "../../tensor/ops/response-norm.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
 import type { WithTensors } from "./apply.ts";
@@ -36,10 +40,44 @@ export function groupNorm(x: Tensor, numGroups: number, options?: NormalizationO
   return derive([x, ...tensorsIn(options)], node);
 }
 
-/** Normalises every channel of every sample of x [N, C, …S] over space; weight and bias [C]. */
-export function instanceNorm(x: Tensor, options?: NormalizationOptions): Tensor {
-  return derive([x, ...tensorsIn(options)], ops.instanceNorm(x.node, nodeOptions(options)));
+/** Options of {@link instanceNorm}. */
+export type InstanceNormOptions = WithTensors<InstanceOptions>;
+
+/**
+ * Normalises every channel of every sample of x [N, C, …S] over space; weight and bias [C]. Running
+ * statistics [C], when given, are assigned (1 − momentum) · running + momentum · batch; without
+ * `useInputStats` x is normalised by them.
+ */
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const result = instanceNormNode(x.node, nodeOptions<InstanceOptions>(options));
+  const output = derive([x, ...tensorsIn(options)], result.output);
+  if (options.useInputStats !== false) updateStatistics(x, options, result);
+  return output;
 }
+
+/** Assigns what the running statistics become. */
+function updateStatistics(
+  x: Tensor,
+  { runningMean, runningVar }: WithTensors<ops.RunningStatistics>,
+  fresh: ops.RunningStatistics,
+): void {
+  if (runningMean != null && fresh.runningMean != null) {
+    runningMean.assign(derive([x, runningMean], fresh.runningMean));
+  }
+  if (runningVar != null && fresh.runningVar != null) {
+    runningVar.assign(derive([x, runningVar], fresh.runningVar));
+  }
+}
+
+/**
+ * x / (k + alpha · m)^beta, where m is the mean square of `size` neighbouring channels of x
+ * [N, C, …].
+ */
+export const localResponseNorm: (
+  x: Tensor,
+  size: number,
+  options?: LocalResponseNormOptions,
+) => Tensor = unary(localResponseNormNode);
 
 /** Options of {@link batchNorm}. */
 export type BatchNormOptions = Omit<WithTensors<ops.BatchNormOptions>, keyof ops.RunningStatistics>;
@@ -63,14 +101,7 @@ export function batchNorm(
   );
   const sources = [x, ...tensorsIn(options)];
   const output = derive([...sources, ...tensorsIn(statistics)], result.output);
-  if (options?.training === true) {
-    if (runningMean !== null && result.runningMean != null) {
-      runningMean.assign(derive([x, runningMean], result.runningMean));
-    }
-    if (runningVar !== null && result.runningVar != null) {
-      runningVar.assign(derive([x, runningVar], result.runningVar));
-    }
-  }
+  if (options?.training === true) updateStatistics(x, statistics, result);
   return output;
 }
 

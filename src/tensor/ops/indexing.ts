@@ -6,10 +6,9 @@ import { broadcastShapes, formatShape, normalizeDim } from "../../ir/shape.ts";
 import type { Operand } from "./operands.ts";
 import { toNode } from "./operands.ts";
 import type { ValuesAndIndices } from "./reduce.ts";
-import { stopGradient } from "./stop-gradient.ts";
 
-/** An index as i32. */
-function toIndex(op: string, index: Node): Node {
+/** An index as i32. @throws {DTypeError} if it is no integer. */
+export function toIndex(op: string, index: Node): Node {
   if (!isInteger(index.dtype)) {
     throw new DTypeError(
       `${op}: index must be an integer tensor, got ${index.dtype}; cast it to i32`,
@@ -54,27 +53,6 @@ function indexAlong(op: string, index: Node, like: Node, axis: number): Node {
 export function indexSelect(x: Node, index: Node, dim: number): Node {
   const axis = normalizeDim("indexSelect", dim, x.shape.length);
   return ir.gather(x, indexAlong("indexSelect", index, x, axis), axis);
-}
-
-/** Options of {@link embedding}. */
-export interface EmbeddingOptions {
-  /** Row that receives no gradient. */
-  readonly paddingIdx?: number | null | undefined;
-}
-
-/** Rows of a table: index [...], weight [V, D] → [..., D]. */
-export function embedding(index: Node, weight: Node, { paddingIdx }: EmbeddingOptions = {}): Node {
-  if (weight.shape.length !== 2) {
-    throw new ShapeError(`embedding: weight must be [V, D], got ${formatShape(weight.shape)}`);
-  }
-  const flat = ir.reshape(toIndex("embedding", index), [index.shape.reduce((a, b) => a * b, 1)]);
-  const rows = indexSelect(weight, flat, 0);
-  const shape = [...index.shape, weight.shape[1]];
-  if (paddingIdx == null) return ir.reshape(rows, shape);
-  const row = paddingIdx < 0 ? paddingIdx + weight.shape[0] : paddingIdx;
-  const isPadding = ir.binary("eq", flat, ir.fullLike(flat, row));
-  const mask = ir.broadcastTo(ir.reshape(isPadding, [...flat.shape, 1]), rows.shape);
-  return ir.reshape(ir.where(mask, stopGradient(rows), rows), shape);
 }
 
 function scatterInto(

@@ -8,10 +8,11 @@ import { formatShape, sameShape } from "../../ir/shape.ts";
 import { add, clamp, div, mul, rsqrt, sub } from "./arithmetic.ts";
 import type { Dims } from "./operands.ts";
 import { computeDType, inComputeDType } from "./operands.ts";
+import { stopGradient } from "./stop-gradient.ts";
 import { norm, reduceCount } from "./reduce.ts";
 
 /** A scale and a shift that may be absent. */
-interface AffineOptions {
+export interface AffineOptions {
   readonly weight?: Node | null | undefined;
   readonly bias?: Node | null | undefined;
 }
@@ -22,29 +23,66 @@ export interface NormalizationOptions extends AffineOptions {
   readonly eps?: number | undefined;
 }
 
-interface Standardized {
+/** A normalised tensor and the statistics it was normalised by. */
+export interface Standardized {
   readonly y: Node;
   readonly mean: Node;
   readonly variance: Node;
 }
 
 /** (x − mean) / √(variance + eps) over axes, with the biased variance. */
-function standardize(x: Node, axes: readonly number[], eps: number): Standardized {
+export function standardize(x: Node, axes: readonly number[], eps: number): Standardized {
+  const { mean, variance } = isLongRow(x, axes) ? rowMoments(x) : moments(x, axes);
+  return { y: mul(sub(x, mean), rsqrt(add(variance, eps))), mean, variance };
+}
+
+type Moments = Omit<Standardized, "y">;
+
+/** Mean, then the mean squared distance to it. */
+function moments(x: Node, axes: readonly number[]): Moments {
   const count = reduceCount(x, axes);
   const mean = div(ir.reduceSum(x, axes), count);
   const distance = sub(x, mean);
-  const variance = div(ir.reduceSum(mul(distance, distance), axes), count);
-  return { y: mul(distance, rsqrt(add(variance, eps))), mean, variance };
+  return { mean, variance: div(ir.reduceSum(mul(distance, distance), axes), count) };
+}
+
+/** Elements of a row that its pivot is the mean of, and the shortest row that gets one. */
+const PIVOTS = 4;
+const LONG_ROW = 64;
+
+const isLongRow = (x: Node, axes: readonly number[]): boolean =>
+  axes.length === 1 && axes[0] === x.shape.length - 1 && x.shape[axes[0]] >= LONG_ROW;
+
+/**
+ * Both moments of rows in one pass over memory: those of the distances d to a pivot near the mean,
+ * variance = E[d²] − E[d]². The difference loses accuracy where E[d]² is far above the variance;
+ * the pivot is a mean of elements of the row, so E[d]² ≤ n / PIVOTS · variance whatever the row.
+ */
+function rowMoments(x: Node): Moments {
+  const last = x.shape.length - 1;
+  const count = x.shape[last];
+  const samples = range(PIVOTS).map((i) => ir.narrow(x, last, Math.floor((i * count) / PIVOTS), 1));
+  const pivot = stopGradient(
+    div(
+      samples.reduce((a, b) => add(a, b)),
+      PIVOTS,
+    ),
+  );
+  const distance = sub(x, pivot);
+  const shift = div(ir.reduceSum(distance, [last]), count);
+  const square = div(ir.reduceSum(mul(distance, distance), [last]), count);
+  return { mean: add(pivot, shift), variance: clamp(sub(square, mul(shift, shift)), { min: 0 }) };
 }
 
 /** y · weight + bias, both given the shape that broadcasts over y. */
-function affine(y: Node, { weight, bias }: AffineOptions, shape: Shape): Node {
+export function affine(y: Node, { weight, bias }: AffineOptions, shape: Shape): Node {
   const fit = (parameter: Node): Node => ir.reshape(ir.cast(parameter, y.dtype), shape);
   const scaled = weight == null ? y : mul(y, fit(weight));
   return bias == null ? scaled : add(scaled, fit(bias));
 }
 
-function requireShape(op: string, options: AffineOptions, shape: Shape): void {
+/** @throws {ShapeError} if weight or bias has another shape. */
+export function requireAffine(op: string, options: AffineOptions, shape: Shape): void {
   for (const name of ["weight", "bias"] as const) {
     const parameter = options[name];
     if (parameter == null || sameShape(parameter.shape, shape)) continue;
@@ -77,7 +115,7 @@ export function layerNorm(
 ): Node {
   const axes = trailingAxes("layerNorm", x, normalizedShape);
   const shape = axes.map((axis) => x.shape[axis]);
-  requireShape("layerNorm", options, shape);
+  requireAffine("layerNorm", options, shape);
   return inComputeDType(x, (a) =>
     affine(standardize(a, axes, options.eps ?? 1e-5).y, options, shape),
   );
@@ -105,7 +143,7 @@ export function rmsNorm(
 ): Node {
   const axes = trailingAxes("rmsNorm", x, normalizedShape);
   const shape = axes.map((axis) => x.shape[axis]);
-  requireShape("rmsNorm", options, shape);
+  requireAffine("rmsNorm", options, shape);
   const eps = options.eps ?? machineEpsilon[x.dtype] ?? 2 ** -23;
   return inComputeDType(x, (a) => {
     const meanSquare = div(ir.reduceSum(mul(a, a), axes), reduceCount(a, axes));
@@ -114,7 +152,7 @@ export function rmsNorm(
 }
 
 /** [C, 1, …] that broadcasts a vector over the channels of x [N, C, …S]. */
-function channelShape(op: string, x: Node): number[] {
+export function channelShape(op: string, x: Node): number[] {
   if (x.shape.length < 2) {
     throw new ShapeError(`${op}: x must be [N, C, …], got ${formatShape(x.shape)}`);
   }
@@ -130,7 +168,7 @@ export function groupNorm(x: Node, numGroups: number, options: NormalizationOpti
       `groupNorm: numGroups must divide the ${channels} channels of ${formatShape(x.shape)}, got ${numGroups}`,
     );
   }
-  requireShape("groupNorm", options, [channels]);
+  requireAffine("groupNorm", options, [channels]);
   const size = product(x.shape.slice(1)) / numGroups;
   return inComputeDType(x, (a) => {
     const groups = ir.reshape(a, [batch, numGroups, size]);
@@ -167,7 +205,7 @@ export interface BatchNormResult extends RunningStatistics {
 export function batchNorm(x: Node, options: BatchNormOptions = {}): BatchNormResult {
   const shape = channelShape("batchNorm", x);
   const { eps = 1e-5, momentum = 0.1, training = false, runningMean, runningVar } = options;
-  requireShape("batchNorm", options, [x.shape[1]]);
+  requireAffine("batchNorm", options, [x.shape[1]]);
   const axes = range(x.shape.length).filter((axis) => axis !== 1);
   if (!training) {
     if (runningMean == null || runningVar == null) {
@@ -213,21 +251,6 @@ function normalizeByRunning(
     const y = mul(sub(a, fit(runningMean)), rsqrt(add(fit(runningVar), eps)));
     return affine(y, options, shape);
   });
-}
-
-/** Normalises every channel of every sample of x [N, C, …S] over space; weight and bias [C]. */
-export function instanceNorm(x: Node, options: NormalizationOptions = {}): Node {
-  const shape = channelShape("instanceNorm", x);
-  const axes = range(x.shape.length).slice(2);
-  if (reduceCount(x, axes) < 2) {
-    throw new ShapeError(
-      `instanceNorm: needs more than one value per channel, got ${formatShape(x.shape)}`,
-    );
-  }
-  requireShape("instanceNorm", options, [x.shape[1]]);
-  return inComputeDType(x, (a) =>
-    affine(standardize(a, axes, options.eps ?? 1e-5).y, options, shape),
-  );
 }
 
 /** Options of {@link normalize}. */

@@ -5,8 +5,10 @@ import type { DType } from "../../ir/dtype.ts";
 import { isFloat } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { formatShape } from "../../ir/shape.ts";
-import { div } from "./arithmetic.ts";
+import { relu } from "./activation.ts";
+import { abs, div, mul, pow, sign } from "./arithmetic.ts";
 import { inComputeDType } from "./operands.ts";
+import type { ValuesAndIndices } from "./reduce.ts";
 import type { Sizes } from "./spatial.ts";
 import { perDim, withBatch } from "./spatial.ts";
 
@@ -78,16 +80,19 @@ function planWindows(op: string, x: Node, kernelSize: Sizes, options: MaxPoolOpt
   return { size, stride, dilation, padLow, padHigh, count };
 }
 
-/** Folds every window of x [N, C, …S]; `fold` gets the windows and the axes to reduce. */
-function foldWindows(
-  x: Node,
-  windows: Windows,
-  filler: number,
-  fold: (x: Node, axes: readonly number[]) => Node,
-): Node {
+/** The windows of a tensor: a view of it, the axes inside the windows, and the folded shape. */
+interface Slid {
+  readonly view: Node;
+  readonly axes: readonly number[];
+  readonly shape: readonly number[];
+}
+
+/** Lays out every window of x [N, C, …S]. */
+function slide(x: Node, windows: Windows, filler: number): Slid {
   const { size, stride, dilation, padLow, padHigh, count } = windows;
   const dims = size.length;
   const lead = x.shape.slice(0, 2);
+  const shape = [...lead, ...count];
   const high = padHigh.map((n) => Math.max(n, 0));
   const padded = ir.pad(x, [0, 0, ...padLow], [0, 0, ...high], filler);
   const isTiling = size.every((n, i) => n === stride[i] && dilation[i] === 1);
@@ -95,25 +100,27 @@ function foldWindows(
     // Windows that tile the input are a reshape of it: no element is read twice.
     const used = count.map((n, i) => n * size[i]);
     const cut = ir.slice(padded, [0, 0, ...padLow.map(() => 0)], [...lead, ...used]);
-    const tiles = ir.reshape(cut, [...lead, ...count.flatMap((n, i) => [n, size[i]])]);
-    return ir.reshape(
-      fold(
-        tiles,
-        range(dims).map((i) => 3 + 2 * i),
-      ),
-      [...lead, ...count],
-    );
+    const view = ir.reshape(cut, [...lead, ...count.flatMap((n, i) => [n, size[i]])]);
+    return { view, axes: range(dims).map((i) => 3 + 2 * i), shape };
   }
   const spatial = range(dims).map((i) => i + 2);
-  const slid = ir.window(padded, { dims: spatial, size, stride, dilation });
-  const folded = fold(
-    slid,
-    spatial.map((dim) => dim + dims),
-  );
-  return ir.reshape(folded, [...lead, ...count]);
+  const view = ir.window(padded, { dims: spatial, size, stride, dilation });
+  return { view, axes: spatial.map((dim) => dim + dims), shape };
 }
 
-function lowest(dtype: DType): number {
+/** Folds every window of x [N, C, …S]; `fold` gets the windows and the axes to reduce. */
+function foldWindows(
+  x: Node,
+  windows: Windows,
+  filler: number,
+  fold: (x: Node, axes: readonly number[]) => Node,
+): Node {
+  const { view, axes, shape } = slide(x, windows, filler);
+  return ir.reshape(fold(view, axes), shape);
+}
+
+/** The smallest value of a dtype. */
+export function lowest(dtype: DType): number {
   if (isFloat(dtype)) return -Infinity;
   return dtype === "i32" ? -(2 ** 31) : dtype === "i8" ? -128 : 0;
 }
@@ -122,10 +129,78 @@ function maxPool(dims: number, x: Node, kernelSize: Sizes, options: MaxPoolOptio
   const op = `maxPool${dims}d`;
   return withBatch(op, x, dims, (batch) => {
     const windows = planWindows(op, batch, kernelSize, options);
-    return foldWindows(batch, windows, lowest(x.dtype), (slid, axes) =>
-      ir.extremum("reduceMax", slid, axes, "first"),
-    );
+    return foldWindows(batch, windows, lowest(x.dtype), maxOver);
   });
+}
+
+/** A place behind every other, where no element is. */
+const nowhere = 2 ** 31 - 1;
+
+/** Flat places of the elements of x [N, C, …S] in its spatial dims, i32 [1, 1, …S]. */
+export function spatialPlaces(x: Node): Node {
+  const sizes = x.shape.slice(2);
+  return ir.reshape(ir.iota([product(sizes)], 0), [1, 1, ...sizes]);
+}
+
+/**
+ * Where the first maximum of each window stood: the smallest of the places whose element equals the
+ * maximum, or is NaN when that is. `places` and `maxima` broadcast to `view`.
+ */
+export function firstPlaces(view: Node, maxima: Node, places: Node, axes: readonly number[]): Node {
+  const fit = (node: Node): Node => ir.broadcastTo(node, view.shape);
+  const isNaN = ir.binary("ne", view, view);
+  const wins = ir.binary("or", ir.binary("eq", view, fit(maxima)), isNaN);
+  const spots = fit(places);
+  return ir.extremum("reduceMin", ir.where(wins, spots, ir.fullLike(spots, nowhere)), axes);
+}
+
+function maxPoolPlaces(dims: number, x: Node, kernelSize: Sizes, options: MaxPoolOptions): Node {
+  const op = `maxPool${dims}d`;
+  return withBatch(op, x, dims, (batch) => {
+    const windows = planWindows(op, batch, kernelSize, options);
+    const { view, axes, shape } = slide(batch, windows, lowest(x.dtype));
+    const places = slide(spatialPlaces(batch), windows, nowhere).view;
+    return ir.reshape(firstPlaces(view, maxOver(view, axes), places, axes), shape);
+  });
+}
+
+function maxPoolWithIndices(
+  dims: number,
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions,
+): ValuesAndIndices {
+  return {
+    values: maxPool(dims, x, kernelSize, options),
+    indices: maxPoolPlaces(dims, x, kernelSize, options),
+  };
+}
+
+/** {@link maxPool1d}, and where in [L] each maximum stood (the first of equal ones), i32. */
+export function maxPool1dWithIndices(
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions = {},
+): ValuesAndIndices {
+  return maxPoolWithIndices(1, x, kernelSize, options);
+}
+
+/** {@link maxPool2d}, and the flat place in [H, W] of each maximum, i32. */
+export function maxPool2dWithIndices(
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions = {},
+): ValuesAndIndices {
+  return maxPoolWithIndices(2, x, kernelSize, options);
+}
+
+/** {@link maxPool3d}, and the flat place in [D, H, W] of each maximum, i32. */
+export function maxPool3dWithIndices(
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions = {},
+): ValuesAndIndices {
+  return maxPoolWithIndices(3, x, kernelSize, options);
 }
 
 /** Maximum of sliding windows over [N, C, L]; the first of equal elements gets the gradient. */
@@ -177,6 +252,11 @@ function piecewise(values: readonly number[]): Node {
   return ir.concat(runs, 0);
 }
 
+/** Maximum over axes; the first of equal elements gets the gradient. */
+export function maxOver(x: Node, axes: readonly number[]): Node {
+  return ir.extremum("reduceMax", x, axes, "first");
+}
+
 function avgPool(dims: number, x: Node, kernelSize: Sizes, options: AvgPoolOptions): Node {
   const op = `avgPool${dims}d`;
   const { countIncludePad = true, divisorOverride } = options;
@@ -205,75 +285,58 @@ export function avgPool3d(x: Node, kernelSize: Sizes, options: AvgPoolOptions = 
   return avgPool(3, x, kernelSize, options);
 }
 
-/** Result size of adaptive pooling: one for all dims or one per dim, null keeps a size. */
-export type OutputSize = number | readonly (number | null)[];
-
-/** Window i of `out` over `size` elements is [⌊i·size/out⌋, ⌈(i+1)·size/out⌉). */
-function adaptiveDim(
-  x: Node,
-  dim: number,
-  out: number,
-  fold: (x: Node, axes: readonly number[]) => Node,
-): Node {
-  const size = x.shape[dim];
-  if (out === size) return x;
-  if (size % out === 0) {
-    const tiles = ir.reshape(x, x.shape.toSpliced(dim, 1, out, size / out));
-    return ir.reshape(fold(tiles, [dim + 1]), x.shape.with(dim, out));
-  }
-  const parts = range(out).map((i) => {
-    const start = Math.floor((i * size) / out);
-    return fold(ir.narrow(x, dim, start, Math.ceil(((i + 1) * size) / out) - start), [dim]);
-  });
-  return ir.concat(parts, dim);
+/** Geometry of power-average pooling. */
+export interface LpPoolOptions {
+  /** @defaultValue the kernel size */
+  readonly stride?: Sizes | null | undefined;
+  /** Also pools the rest that does not fill a window. */
+  readonly ceilMode?: boolean;
 }
 
-function adaptivePool(
-  op: string,
+function lpPool(
   dims: number,
   x: Node,
-  outputSize: OutputSize,
-  fold: (x: Node, axes: readonly number[]) => Node,
+  normType: number,
+  kernelSize: Sizes,
+  { stride, ceilMode = false }: LpPoolOptions,
 ): Node {
-  const given = typeof outputSize === "number" ? range(dims).map(() => outputSize) : outputSize;
-  return withBatch(op, x, dims, (batch) => {
-    const sizes = range(dims).map((i) => given[i] ?? batch.shape[i + 2]);
-    if (given.length !== dims || sizes.some((n) => !Number.isInteger(n) || n < 1)) {
-      throw new ConfigError(
-        `${op}: outputSize must be ${dims} integers ≥ 1 or null, got ${JSON.stringify(outputSize)}`,
-      );
-    }
-    // The inner dims first, so that among equal maxima the first in row-major order wins.
-    return sizes.reduceRight((y, out, i) => adaptiveDim(y, i + 2, out, fold), batch);
+  if (!(normType > 0)) {
+    throw new ConfigError(`lpPool${dims}d: normType must be above 0, got ${normType}`);
+  }
+  const count = product(perDim(`lpPool${dims}d`, "kernelSize", kernelSize, dims, 1));
+  return inComputeDType(x, (a) => {
+    // torch averages and multiplies by the window again, which decides what a cut window gives.
+    const mean = avgPool(dims, pow(a, normType), kernelSize, { stride, ceilMode });
+    return pow(mul(mul(sign(mean), relu(abs(mean))), count), 1 / normType);
   });
 }
 
-const meanOver = (x: Node, axes: readonly number[]): Node =>
-  div(ir.reduceSum(x, axes), product(axes.map((axis) => x.shape[axis])));
-const maxOver = (x: Node, axes: readonly number[]): Node =>
-  ir.extremum("reduceMax", x, axes, "first");
-
-function adaptiveAvgPool(dims: number, x: Node, outputSize: OutputSize): Node {
-  const op = `adaptiveAvgPool${dims}d`;
-  return inComputeDType(x, (source) => adaptivePool(op, dims, source, outputSize, meanOver));
+/** (Σ xᵖ)^(1/p) of sliding windows over [N, C, L]. */
+export function lpPool1d(
+  x: Node,
+  normType: number,
+  kernelSize: Sizes,
+  options: LpPoolOptions = {},
+): Node {
+  return lpPool(1, x, normType, kernelSize, options);
 }
 
-/** Mean pooling of [N, C, L] to a given size. */
-export function adaptiveAvgPool1d(x: Node, outputSize: OutputSize): Node {
-  return adaptiveAvgPool(1, x, outputSize);
+/** (Σ xᵖ)^(1/p) of sliding windows over [N, C, H, W]. */
+export function lpPool2d(
+  x: Node,
+  normType: number,
+  kernelSize: Sizes,
+  options: LpPoolOptions = {},
+): Node {
+  return lpPool(2, x, normType, kernelSize, options);
 }
 
-/** Mean pooling of [N, C, H, W] to a given size. */
-export function adaptiveAvgPool2d(x: Node, outputSize: OutputSize): Node {
-  return adaptiveAvgPool(2, x, outputSize);
-}
-
-/** Max pooling of [N, C, L] to a given size. */
-export function adaptiveMaxPool1d(x: Node, outputSize: OutputSize): Node {
-  return adaptivePool("adaptiveMaxPool1d", 1, x, outputSize, maxOver);
-}
-
-/** Max pooling of [N, C, H, W] to a given size. */
-export function adaptiveMaxPool2d(x: Node, outputSize: OutputSize): Node {
-  return adaptivePool("adaptiveMaxPool2d", 2, x, outputSize, maxOver);
+/** (Σ xᵖ)^(1/p) of sliding windows over [N, C, D, H, W]. */
+export function lpPool3d(
+  x: Node,
+  normType: number,
+  kernelSize: Sizes,
+  options: LpPoolOptions = {},
+): Node {
+  return lpPool(3, x, normType, kernelSize, options);
 }
