@@ -366,3 +366,53 @@ export class PReLU extends Module {
     return formatOptions({ numParameters: this.weight.numel });
   }
 }
+
+/** Softmax over the channels of x [N, C, H, W] or [C, H, W]. */
+export class Softmax2d extends Module {
+  /** The function of every place. */
+  forward(x: Tensor): Tensor {
+    return functional.softmax2d(x);
+  }
+}
+
+/** x where it exceeds a limit, otherwise `value`. */
+export class Threshold extends Module {
+  readonly threshold: number;
+  readonly value: number;
+
+  constructor(threshold: number, value: number) {
+    super();
+    this.threshold = threshold;
+    this.value = value;
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return functional.threshold(x, this.threshold, this.value);
+  }
+
+  protected override extraRepr(): string {
+    const { threshold, value } = this;
+    return formatOptions({ threshold, value });
+  }
+}
+
+/** leakyRelu with slopes drawn from [lower, upper) in training, their mean in evaluation. */
+export class RReLU extends Module {
+  protected readonly options: Omit<functional.RReluOptions, "training">;
+
+  constructor(options: Omit<functional.RReluOptions, "training"> = {}) {
+    super();
+    this.options = options;
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return functional.rrelu(x, { ...this.options, training: this.training });
+  }
+
+  protected override extraRepr(): string {
+    const { lower = 1 / 8, upper = 1 / 3 } = this.options;
+    return formatOptions({ lower, upper });
+  }
+}

@@ -11,6 +11,7 @@ export * from "./functional/loss.ts";
 export * from "./functional/normalization.ts";
 export * from "./functional/pixel-shuffle.ts";
 export * from "./functional/pooling.ts";
+export * from "./functional/spatial.ts";
 export type {
   EluOptions,
   GeluOptions,
@@ -19,6 +20,13 @@ export type {
 } from "../tensor/ops/activation.ts";
 export type { OutputSize } from "../tensor/ops/adaptive-pooling.ts";
 export type { ConvOptions, ConvTransposeOptions } from "../tensor/ops/convolution.ts";
+export type { FoldOptions } from "../tensor/ops/fold.ts";
+export type {
+  AffineGridOptions,
+  GridPadding,
+  GridSampleOptions,
+} from "../tensor/ops/grid-sample.ts";
+export type { InterpolateMode, InterpolateOptions } from "../tensor/ops/interpolate.ts";
 export type { PadMode, PadOptions } from "../tensor/ops/joining.ts";
 export type { Reduction } from "../tensor/ops/loss.ts";
 export type { MaxUnpoolOptions } from "../tensor/ops/max-unpooling.ts";

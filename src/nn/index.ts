@@ -20,17 +20,22 @@ export {
   PReLU,
   ReLU,
   ReLU6,
+  RReLU,
   SELU,
   Sigmoid,
   SiLU,
   Softmax,
+  Softmax2d,
   Softmin,
   Softplus,
   Softshrink,
   Softsign,
   Tanh,
   Tanhshrink,
+  Threshold,
 } from "./activation.ts";
+export type { AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxResult } from "./adaptive-softmax.ts";
+export { AdaptiveLogSoftmaxWithLoss } from "./adaptive-softmax.ts";
 export type { AttentionCallOptions, MultiheadAttentionOptions } from "./attention.ts";
 export { MultiheadAttention } from "./attention.ts";
 export type { BatchNormModuleOptions } from "./batch-norm.ts";
@@ -45,6 +50,7 @@ export {
   ConvTranspose2d,
   ConvTranspose3d,
 } from "./convolution.ts";
+export { CosineSimilarity, PairwiseDistance } from "./distance.ts";
 export type { DropoutModuleOptions } from "./dropout.ts";
 export { Dropout, Dropout1d, Dropout2d } from "./dropout.ts";
 export type { EmbeddingModuleOptions } from "./embedding.ts";
@@ -66,6 +72,20 @@ export {
   NLLLoss,
   SmoothL1Loss,
 } from "./loss.ts";
+export {
+  CosineEmbeddingLoss,
+  CTCLoss,
+  GaussianNLLLoss,
+  HingeEmbeddingLoss,
+  MarginRankingLoss,
+  MultiLabelMarginLoss,
+  MultiLabelSoftMarginLoss,
+  MultiMarginLoss,
+  PoissonNLLLoss,
+  SoftMarginLoss,
+  TripletMarginLoss,
+  TripletMarginWithDistanceLoss,
+} from "./margin-loss.ts";
 export type { Layer, Member, MemberSlot } from "./module.ts";
 export { Module } from "./module.ts";
 export { Buffer, Parameter } from "./parameter.ts";
@@ -81,6 +101,15 @@ export {
   MaxPool2d,
   MaxPool3d,
 } from "./pooling.ts";
+export type {
+  LSTMOptions,
+  RecurrentOptions,
+  RNNOptions,
+  SequenceOptions,
+} from "./recurrent.ts";
+export { GRU, LSTM, RNN } from "./recurrent.ts";
+export type { RNNCellOptions } from "./recurrent-cell.ts";
+export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cell.ts";
 export { Flatten, Identity, Unflatten } from "./shaping.ts";
 export type { LoadReport, StateDict } from "./state-dict.ts";
 export { snakeCase } from "./state-key.ts";

@@ -68,9 +68,9 @@ export class SmoothL1Loss extends Module {
 
 /** d² / 2 below δ, δ · (|d| - δ/2) above. */
 export class HuberLoss extends Module {
-  protected readonly options: ops.HuberLossOptions;
+  protected readonly options: Omit<ops.HuberLossOptions, "weight">;
 
-  constructor(options: ops.HuberLossOptions = {}) {
+  constructor(options: Omit<ops.HuberLossOptions, "weight"> = {}) {
     super();
     this.options = options;
   }

@@ -14,6 +14,8 @@ import {
 } from "athanor";
 import * as functional from "../../src/nn/functional.ts";
 import { pooling } from "./bindings/pooling.ts";
+import { losses as moreLosses } from "./bindings/loss.ts";
+import { spatial } from "./bindings/spatial.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
 /** Tensors of a case in torch's argument order; null where an optional one is absent. */
@@ -388,10 +390,7 @@ const layers: Record<string, Binding> = {
 const losses: Record<string, Binding> = {
   crossEntropy: loss(functional.crossEntropy, "weight"),
   nllLoss: loss(functional.nllLoss, "weight"),
-  mseLoss: loss(functional.mseLoss),
-  l1Loss: loss(functional.l1Loss),
   smoothL1Loss: loss(functional.smoothL1Loss),
-  huberLoss: loss(functional.huberLoss),
   binaryCrossEntropy: loss(functional.binaryCrossEntropy, "weight"),
   binaryCrossEntropyWithLogits: loss(
     functional.binaryCrossEntropyWithLogits,
@@ -399,7 +398,6 @@ const losses: Record<string, Binding> = {
     "posWeight",
   ),
   klDiv: loss(functional.klDiv),
-  cosineSimilarity: loss(functional.cosineSimilarity),
   mlpMse: (operands) => {
     const [x, w1, b1, w2, b2, target] = all(operands);
     const hidden = functional.tanh(functional.linear(x, w1, b1));
@@ -418,6 +416,8 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...products,
   ...layers,
   ...losses,
+  ...moreLosses,
+  ...spatial,
   ...pooling,
 };
 

@@ -148,7 +148,9 @@ export interface AreaCases {
   readonly functional: OperationCase;
   readonly composed: OperationCase;
   readonly "second-order": OperationCase;
+  readonly spatial: OperationCase;
   readonly clipping: OperationCase;
+  readonly loss: OperationCase;
   readonly pooling: OperationCase;
   readonly optimizer: OptimizerCase;
   readonly schedule: ScheduleCase;
@@ -171,7 +173,9 @@ export const operationAreas = [
   "composed",
   "second-order",
   "clipping",
+  "loss",
   "pooling",
+  "spatial",
 ] as const;
 
 export interface Fixture<Case> {

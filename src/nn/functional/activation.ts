@@ -1,6 +1,8 @@
 import * as ops from "../../tensor/ops/activation.ts";
 import * as softmaxes from "../../tensor/ops/softmax.ts";
 import * as trigonometry from "../../tensor/ops/trigonometry.ts";
+import type { Generator } from "../../tensor/random.ts";
+import { uniform } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
 import { unary } from "./apply.ts";
@@ -91,3 +93,48 @@ export const softmin: (x: Tensor, dim: number, options?: softmaxes.SoftmaxOption
 /** ln softmax(x) along `dim`. */
 export const logSoftmax: (x: Tensor, dim: number, options?: softmaxes.SoftmaxOptions) => Tensor =
   unary(softmaxes.logSoftmax);
+
+/** {@link softmax} over the channels of x [N, C, H, W] or [C, H, W]. */
+export const softmax2d: (x: Tensor) => Tensor = unary(ops.softmax2d);
+
+/** Source of the randomness of an activation. */
+export interface RandomActivationOptions {
+  /** @defaultValue the default generator of x's device */
+  readonly generator?: Generator | undefined;
+}
+
+/** Options of {@link rrelu}. */
+export interface RReluOptions extends ops.RReluOptions, RandomActivationOptions {
+  /** Whether slopes are drawn; otherwise all are the mean. @defaultValue false */
+  readonly training?: boolean | undefined;
+}
+
+/** Applies an operation that needs one uniform number per element. */
+function withUniform<Options>(
+  op: (x: Tensor["node"], draws: Tensor["node"], options: Options) => Tensor["node"],
+  x: Tensor,
+  options: Options & RandomActivationOptions,
+): Tensor {
+  const { generator } = options;
+  const draws = uniform(x.shape, { device: x.device, generator });
+  const result = derive([x, draws], op(x.node, draws.node, options));
+  draws.dispose();
+  return result;
+}
+
+/** leakyRelu with slopes drawn from [lower, upper), 1/8 and 1/3 by default, in training. */
+export function rrelu(x: Tensor, { training = false, ...options }: RReluOptions = {}): Tensor {
+  if (!training) return derive([x], ops.rreluMean(x.node, options));
+  return withUniform(ops.rrelu, x, options);
+}
+
+/** Options of {@link gumbelSoftmax}. */
+export interface GumbelSoftmaxOptions extends ops.GumbelSoftmaxOptions, RandomActivationOptions {}
+
+/**
+ * A differentiable draw from the categorical distributions of the logits along `dim`.
+ * @see Jang et al. 2016, "Categorical Reparameterization with Gumbel-Softmax"
+ */
+export function gumbelSoftmax(logits: Tensor, options: GumbelSoftmaxOptions = {}): Tensor {
+  return withUniform(ops.gumbelSoftmax, logits, options);
+}

@@ -1,4 +1,4 @@
-import { ShapeError } from "../../base/errors.ts";
+import { ConfigError, ShapeError } from "../../base/errors.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { formatShape, normalizeDim } from "../../ir/shape.ts";
@@ -8,6 +8,7 @@ import {
   div,
   exp,
   expm1,
+  log,
   log1p,
   maximum,
   minimum,
@@ -18,6 +19,8 @@ import {
 } from "./arithmetic.ts";
 import { ge, gt, le, lt, where } from "./logic.ts";
 import { inComputeDType } from "./operands.ts";
+import { softmax } from "./softmax.ts";
+import { stopGradient } from "./stop-gradient.ts";
 import { tanh } from "./trigonometry.ts";
 
 /** max(x, 0); the gradient at 0 is 0, NaN stays NaN. */
@@ -203,4 +206,76 @@ export function glu(x: Node, { dim = -1 }: { readonly dim?: number } = {}): Node
     throw new ShapeError(`glu: dim ${axis} must have an even size, got ${formatShape(x.shape)}`);
   }
   return mul(ir.narrow(x, axis, 0, half), sigmoid(ir.narrow(x, axis, half, half)));
+}
+
+/** Options of {@link rrelu}. */
+export interface RReluOptions {
+  /** Smallest slope below 0. @defaultValue 1/8 */
+  readonly lower?: number | undefined;
+  /** Largest slope below 0. @defaultValue 1/3 */
+  readonly upper?: number | undefined;
+}
+
+function checkSlopes(lower: number, upper: number): void {
+  if (lower <= upper) return;
+  throw new ConfigError(`rrelu: lower must not exceed upper, got ${lower} and ${upper}`);
+}
+
+/** leakyRelu whose slope is drawn for every element below or at 0, uniform in [lower, upper). */
+export function rrelu(
+  x: Node,
+  uniform: Node,
+  { lower = 1 / 8, upper = 1 / 3 }: RReluOptions = {},
+): Node {
+  checkSlopes(lower, upper);
+  return inComputeDType(x, (a) => {
+    const slopes = add(mul(ir.cast(uniform, a.dtype), upper - lower), lower);
+    return where(gt(a, 0), a, mul(a, slopes));
+  });
+}
+
+/** leakyRelu with the mean of rrelu's slopes: what it is in evaluation. */
+export function rreluMean(x: Node, { lower = 1 / 8, upper = 1 / 3 }: RReluOptions = {}): Node {
+  checkSlopes(lower, upper);
+  return leakyRelu(x, { negativeSlope: (lower + upper) / 2 });
+}
+
+/** Options of {@link gumbelSoftmax}. */
+export interface GumbelSoftmaxOptions {
+  /** Temperature. @defaultValue 1 */
+  readonly tau?: number | undefined;
+  /** One-hot results with the gradient of the soft ones. @defaultValue false */
+  readonly hard?: boolean | undefined;
+  /** @defaultValue -1 */
+  readonly dim?: number | undefined;
+}
+
+/** softmax((logits + g) / τ) of Gumbel noise g = −ln(−ln u) for uniform u in [0, 1). */
+export function gumbelSoftmax(
+  logits: Node,
+  uniform: Node,
+  { tau = 1, hard = false, dim = -1 }: GumbelSoftmaxOptions = {},
+): Node {
+  if (!(tau > 0)) throw new ConfigError(`gumbelSoftmax: tau must be > 0, got ${tau}`);
+  const axis = normalizeDim("gumbelSoftmax", dim, logits.shape.length);
+  return inComputeDType(logits, (x) => {
+    // The middle of the step that u stands for: neither logarithm meets 0.
+    const u = add(ir.cast(uniform, x.dtype), 2 ** -25);
+    const noise = neg(log(neg(log(u))));
+    const soft = softmax(div(add(x, noise), tau), axis);
+    if (!hard) return soft;
+    const winner = ir.expand(ir.argmax(soft, axis), soft.shape);
+    const oneHot = ir.cast(ir.binary("eq", winner, ir.iota(soft.shape, axis)), soft.dtype);
+    return add(oneHot, sub(soft, stopGradient(soft)));
+  });
+}
+
+/** Softmax over the channels of x [N, C, H, W] or [C, H, W]. */
+export function softmax2d(x: Node): Node {
+  if (x.shape.length !== 3 && x.shape.length !== 4) {
+    throw new ShapeError(
+      `softmax2d: x must be [N, C, H, W] or [C, H, W], got ${formatShape(x.shape)}`,
+    );
+  }
+  return softmax(x, -3);
 }

@@ -6,7 +6,7 @@ import { formatShape, numel, sameShape } from "../../ir/shape.ts";
 import { abs, add, clamp, div, exp, log, log1p, mul, neg, square, sub } from "./arithmetic.ts";
 import { lt, where } from "./logic.ts";
 import { computeDType, inComputeDType } from "./operands.ts";
-import { mean, norm, sum } from "./reduce.ts";
+import { mean, sum } from "./reduce.ts";
 import { shiftByMax } from "./softmax.ts";
 
 /** How the losses of the elements become one: their mean, their sum, or not at all. */
@@ -19,8 +19,13 @@ export interface LossOptions {
 }
 
 /** Applies a reduction to the losses of the elements. */
-function reduceLoss(losses: Node, reduction: Reduction = "mean"): Node {
+export function reduceLoss(losses: Node, reduction: Reduction = "mean"): Node {
   if (reduction === "none") return losses;
+  if (reduction !== "mean" && reduction !== "sum") {
+    throw new ConfigError(
+      `loss: reduction must be "none", "mean" or "sum", got "${String(reduction)}"`,
+    );
+  }
   return reduction === "mean" ? mean(losses) : sum(losses);
 }
 
@@ -40,14 +45,44 @@ function elementwiseLoss(
   return inComputeDType(input, (x) => reduceLoss(formula(x, ir.cast(target, x.dtype)), reduction));
 }
 
+/** Options of {@link mseLoss} and {@link l1Loss}. */
+export interface RegressionLossOptions extends LossOptions {
+  /** Factor of each element's loss, in the input's shape; the mean divides by their sum. */
+  readonly weight?: Node | null | undefined;
+}
+
+function sameShapeWeight(op: string, input: Node, weight: Node): void {
+  if (sameShape(input.shape, weight.shape)) return;
+  throw new ShapeError(
+    `${op}: weight must have the input's shape ${formatShape(input.shape)}, got ${formatShape(weight.shape)}`,
+  );
+}
+
+function regressionLoss(
+  op: string,
+  input: Node,
+  target: Node,
+  { reduction, weight }: RegressionLossOptions,
+  formula: (difference: Node) => Node,
+): Node {
+  const loss = (x: Node, y: Node): Node => formula(sub(x, y));
+  if (weight == null) return elementwiseLoss(op, input, target, reduction, loss);
+  sameShapeWeight(op, input, weight);
+  const isMean = (reduction ?? "mean") === "mean";
+  const total = elementwiseLoss(op, input, target, isMean ? "sum" : reduction, (x, y) =>
+    weighted(loss(x, y), weight),
+  );
+  return isMean ? div(total, ir.cast(sum(weight), total.dtype)) : total;
+}
+
 /** (input − target)². */
-export function mseLoss(input: Node, target: Node, { reduction }: LossOptions = {}): Node {
-  return elementwiseLoss("mseLoss", input, target, reduction, (x, y) => square(sub(x, y)));
+export function mseLoss(input: Node, target: Node, options: RegressionLossOptions = {}): Node {
+  return regressionLoss("mseLoss", input, target, options, square);
 }
 
 /** |input − target|. */
-export function l1Loss(input: Node, target: Node, { reduction }: LossOptions = {}): Node {
-  return elementwiseLoss("l1Loss", input, target, reduction, (x, y) => abs(sub(x, y)));
+export function l1Loss(input: Node, target: Node, options: RegressionLossOptions = {}): Node {
+  return regressionLoss("l1Loss", input, target, options, abs);
 }
 
 /** Quadratic below `width` with slope `slope` · width there, linear above. */
@@ -79,17 +114,20 @@ export function smoothL1Loss(
 export interface HuberLossOptions extends LossOptions {
   /** Where the loss turns linear, > 0. @defaultValue 1 */
   readonly delta?: number | undefined;
+  /** Factor of each element's loss, in the input's shape; the mean divides by their number. */
+  readonly weight?: Node | null | undefined;
 }
 
 /** d² / 2 below δ, δ · (|d| − δ/2) above. */
 export function huberLoss(
   input: Node,
   target: Node,
-  { reduction, delta = 1 }: HuberLossOptions = {},
+  { reduction, delta = 1, weight }: HuberLossOptions = {},
 ): Node {
   if (!(delta > 0)) throw new ConfigError(`huberLoss: delta must be > 0, got ${delta}`);
+  if (weight != null) sameShapeWeight("huberLoss", input, weight);
   return elementwiseLoss("huberLoss", input, target, reduction, (x, y) =>
-    quadraticThenLinear(sub(x, y), delta, delta),
+    weighted(quadraticThenLinear(sub(x, y), delta, delta), weight),
   );
 }
 
@@ -163,27 +201,6 @@ export function klDiv(
     return sub(entropy, mul(y, x));
   });
   return isBatchMean && input.shape.length > 0 ? div(loss, input.shape[0]) : loss;
-}
-
-/** Options of {@link cosineSimilarity}. */
-export interface CosineSimilarityOptions {
-  /** @defaultValue 1 */
-  readonly dim?: number | undefined;
-  /** Smallest norm divided by. @defaultValue 1e-8 */
-  readonly eps?: number | undefined;
-}
-
-/** Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along a dim. */
-export function cosineSimilarity(
-  left: Node,
-  right: Node,
-  { dim = 1, eps = 1e-8 }: CosineSimilarityOptions = {},
-): Node {
-  return inComputeDType(left, (a) => {
-    const b = ir.cast(right, a.dtype);
-    const length = (x: Node): Node => clamp(norm(x, { dim, keepdim: true }), { min: eps });
-    return sum(mul(div(a, length(a)), div(b, length(b))), { dim });
-  });
 }
 
 /** Options of {@link nllLoss}. */
