@@ -55,7 +55,7 @@ export interface PadOptions {
 /**
  * Pads the last dims of x.
  * @param amounts - torch's order: [before, after] of the last dim, then of the one before it, ….
- *   In the constant mode negative amounts cut off.
+ *   Negative amounts cut off.
  */
 export function pad(x: Node, amounts: readonly number[], options: PadOptions = {}): Node {
   const { mode = "constant", value } = options;
@@ -70,8 +70,17 @@ export function pad(x: Node, amounts: readonly number[], options: PadOptions = {
   const low = x.shape.map((_, dim) => amount(dim, 0));
   const high = x.shape.map((_, dim) => amount(dim, 1));
   if (mode === "constant") return padConstant(x, low, high, value ?? 0);
-  return x.shape.reduce((result, _, dim) => padDim(result, dim, low[dim], high[dim], mode), x);
+  // Negative amounts cut off: before a circular border is taken, after a mirrored one.
+  const cut = (result: Node): Node => padConstant(result, low.map(negative), high.map(negative), 0);
+  const grow = (result: Node): Node =>
+    x.shape.reduce(
+      (y, _, dim) => padDim(y, dim, Math.max(low[dim], 0), Math.max(high[dim], 0), mode),
+      result,
+    );
+  return mode === "circular" ? grow(cut(x)) : cut(grow(x));
 }
+
+const negative = (amount: number): number => Math.min(amount, 0);
 
 function padConstant(
   x: Node,
@@ -100,9 +109,9 @@ function padDim(
   if (low === 0 && high === 0) return x;
   const size = x.shape[dim];
   const limit = mode === "reflect" ? size - 1 : mode === "circular" ? size : Infinity;
-  if (low < 0 || high < 0 || low > limit || high > limit || size === 0) {
+  if (low > limit || high > limit || size === 0) {
     throw new ConfigError(
-      `pad: ${mode} amounts must be in 0 … ${limit} for dim ${dim} of ${formatShape(x.shape)}, got ${low} and ${high}`,
+      `pad: ${mode} amounts must be at most ${limit} for dim ${dim} of ${formatShape(x.shape)}, got ${low} and ${high}`,
     );
   }
   const part = (start: number, length: number): Node => ir.narrow(x, dim, start, length);

@@ -46,7 +46,7 @@ const messages: readonly (readonly [() => unknown, string])[] = [
   [() => ops.split(f32(5), [2, 2]), "split: sizes must sum to 5, dim 0 of [5], got [2, 2]"],
   [
     () => ops.pad(f32(5), [5, 0], { mode: "reflect" }),
-    "pad: reflect amounts must be in 0 … 4 for dim 0 of [5], got 5 and 0",
+    "pad: reflect amounts must be at most 4 for dim 0 of [5], got 5 and 0",
   ],
   [
     () => ops.gather(f32(2), f32(2), 0),
