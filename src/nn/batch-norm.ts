@@ -1,16 +1,12 @@
 import { ShapeError } from "../base/errors.ts";
-import { ones, zeros, zerosLike } from "../tensor/factories.ts";
+import { zerosLike } from "../tensor/factories.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { ChannelNormOptions } from "./channel-norm.ts";
+import { ChannelNorm } from "./channel-norm.ts";
 import { batchNorm } from "./functional/normalization.ts";
-import type { ModuleOptions } from "./linear.ts";
-import { Module, formatOptions } from "./module.ts";
-import { Buffer, Parameter } from "./parameter.ts";
-import { snakeCase } from "./state-key.ts";
 
 /** Options of {@link BatchNorm1d}, {@link BatchNorm2d} and {@link BatchNorm3d}. */
-export interface BatchNormModuleOptions extends ModuleOptions {
-  /** Added to the variance. @defaultValue 1e-5 */
-  readonly eps?: number;
+export interface BatchNormModuleOptions extends ChannelNormOptions {
   /** Weight of a batch in the running statistics; null averages all batches. @defaultValue 0.1 */
   readonly momentum?: number | null;
   /** Whether there is a learned scale and shift. @defaultValue true */
@@ -25,31 +21,9 @@ export interface BatchNormModuleOptions extends ModuleOptions {
  * State-dict keys as PyTorch's: weight, bias, running_mean, running_var, num_batches_tracked (i32).
  * @see Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
  */
-abstract class BatchNorm extends Module {
-  readonly numFeatures: number;
-  readonly eps: number;
-  readonly momentum: number | null;
-  weight: Parameter | null;
-  bias: Parameter | null;
-  runningMean: Buffer | null;
-  runningVar: Buffer | null;
-  numBatchesTracked: Buffer | null;
-
+abstract class BatchNorm extends ChannelNorm {
   constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super();
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
-    const { dtype, device } = options;
-    this.numFeatures = numFeatures;
-    this.eps = eps;
-    this.momentum = momentum;
-    const place = { dtype, device };
-    this.weight = affine ? new Parameter(ones([numFeatures], place)) : null;
-    this.bias = affine ? new Parameter(zeros([numFeatures], place)) : null;
-    this.runningMean = trackRunningStats ? new Buffer(zeros([numFeatures], place)) : null;
-    this.runningVar = trackRunningStats ? new Buffer(ones([numFeatures], place)) : null;
-    this.numBatchesTracked = trackRunningStats
-      ? new Buffer(zeros([], { dtype: "i32", device }))
-      : null;
+    super(numFeatures, options, { affine: true, trackRunningStats: true });
   }
 
   /** Ranks of x that the class accepts. */
@@ -81,17 +55,6 @@ abstract class BatchNorm extends Module {
     runningMean.assign(runningMean.add(mean.sub(runningMean).mul(share)));
     runningVar.assign(runningVar.add(variance.sub(runningVar).mul(share)));
     return y;
-  }
-
-  protected override stateKey(field: string): string {
-    return snakeCase(field);
-  }
-
-  protected override extraRepr(): string {
-    const { numFeatures, eps, momentum } = this;
-    const affine = this.weight !== null;
-    const trackRunningStats = this.runningMean !== null;
-    return `${numFeatures}, ${formatOptions({ eps, momentum, affine, trackRunningStats })}`;
   }
 }
 

@@ -41,6 +41,15 @@ export interface ConvTransposeModuleOptions extends ModuleOptions {
   readonly bias?: boolean;
 }
 
+/** What one call of a transposed convolution may ask for. */
+export interface OutputSizeOptions {
+  /**
+   * Spatial sizes of the result (or its whole shape): which of the inputs that the forward
+   * convolution would shrink to x is meant. Replaces `outputPadding`.
+   */
+  readonly outputSize?: readonly number[] | null;
+}
+
 function perDim(owner: string, value: Sizes, dims: number): readonly number[] {
   const sizes = typeof value === "number" ? new Array<number>(dims).fill(value) : value;
   if (sizes.length === dims && sizes.every((size) => Number.isInteger(size) && size > 0)) {
@@ -116,15 +125,25 @@ abstract class ForwardConvolution extends Convolution {
     this.geometry = options;
     const { padding = 0, paddingMode = "zeros" } = options;
     if (paddingMode === "zeros" || padding === "valid") return;
-    if (padding === "same") {
+    // Tensor.pad counts from the last dim.
+    this.#border = this.#sides(padding).toReversed().flat();
+  }
+
+  /** [before, after] of each spatial dim. */
+  #sides(padding: Sizes | "same"): readonly (readonly [number, number])[] {
+    const { stride = 1, dilation = 1 } = this.geometry;
+    const spread = (value: Sizes): readonly number[] =>
+      typeof value === "number" ? this.kernelSize.map(() => value) : value;
+    if (padding !== "same") return spread(padding).map((size) => [size, size]);
+    if (spread(stride).some((step) => step !== 1)) {
       throw new ConfigError(
-        `${this.constructor.name}: padding "same" needs paddingMode "zeros", got "${paddingMode}"; ` +
-          "give the padding as numbers",
+        `${this.constructor.name}: padding "same" needs stride 1, got [${spread(stride).join(", ")}]`,
       );
     }
-    const sizes = typeof padding === "number" ? new Array<number>(dims).fill(padding) : padding;
-    // Tensor.pad counts from the last dim.
-    this.#border = sizes.toReversed().flatMap((size) => [size, size]);
+    return this.kernelSize.map((size, i) => {
+      const total = (size - 1) * spread(dilation)[i];
+      return [Math.floor(total / 2), Math.ceil(total / 2)];
+    });
   }
 
   /** Applies a convolution of the right number of dims. */
@@ -203,10 +222,39 @@ abstract class TransposedConvolution extends Convolution {
     this.geometry = options;
   }
 
+  /** Rows to add at the far end of each dim for a result of these sizes. */
+  #missing(x: Tensor, outputSize: readonly number[]): number[] {
+    const { stride = 1, padding = 0, dilation = 1 } = this.geometry;
+    const dims = this.kernelSize.length;
+    const spread = (value: Sizes): readonly number[] =>
+      typeof value === "number" ? this.kernelSize.map(() => value) : value;
+    const least = this.kernelSize.map(
+      (size, i) =>
+        (x.size(i - dims) - 1) * spread(stride)[i] -
+        2 * spread(padding)[i] +
+        spread(dilation)[i] * (size - 1) +
+        1,
+    );
+    const extra = outputSize.slice(-dims).map((size, i) => size - least[i]);
+    const fits = outputSize.length === dims || outputSize.length === x.ndim;
+    if (fits && extra.every((n, i) => n >= 0 && n < spread(stride)[i])) return extra;
+    const most = least.map((size, i) => size + spread(stride)[i] - 1);
+    throw new ConfigError(
+      `${this.constructor.name}: outputSize must be from [${least.join(", ")}] to ` +
+        `[${most.join(", ")}] for x [${x.shape.join(", ")}], got [${outputSize.join(", ")}]`,
+    );
+  }
+
   /** Applies a convolution of the right number of dims. */
-  protected convolve(convolution: functional.TransposedConvolution, x: Tensor): Tensor {
-    const { stride = 1, padding = 0, outputPadding = 0, dilation = 1 } = this.geometry;
+  protected convolve(
+    convolution: functional.TransposedConvolution,
+    x: Tensor,
+    { outputSize }: OutputSizeOptions,
+  ): Tensor {
+    const { stride = 1, padding = 0, dilation = 1 } = this.geometry;
     const { weight, bias, groups } = this;
+    const outputPadding =
+      outputSize == null ? (this.geometry.outputPadding ?? 0) : this.#missing(x, outputSize);
     return convolution(x, weight, bias, { stride, padding, outputPadding, dilation, groups });
   }
 }
@@ -223,8 +271,8 @@ export class ConvTranspose1d extends TransposedConvolution {
   }
 
   /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
-  forward(x: Tensor): Tensor {
-    return this.convolve(functional.convTranspose1d, x);
+  forward(x: Tensor, options: OutputSizeOptions = {}): Tensor {
+    return this.convolve(functional.convTranspose1d, x, options);
   }
 }
 
@@ -240,8 +288,8 @@ export class ConvTranspose2d extends TransposedConvolution {
   }
 
   /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
-  forward(x: Tensor): Tensor {
-    return this.convolve(functional.convTranspose2d, x);
+  forward(x: Tensor, options: OutputSizeOptions = {}): Tensor {
+    return this.convolve(functional.convTranspose2d, x, options);
   }
 }
 
@@ -257,7 +305,7 @@ export class ConvTranspose3d extends TransposedConvolution {
   }
 
   /** @throws {ShapeError} if x has other channels or is smaller than the kernel. */
-  forward(x: Tensor): Tensor {
-    return this.convolve(functional.convTranspose3d, x);
+  forward(x: Tensor, options: OutputSizeOptions = {}): Tensor {
+    return this.convolve(functional.convTranspose3d, x, options);
   }
 }

@@ -44,7 +44,7 @@ export class Dropout extends RandomMask {
   }
 }
 
-/** {@link Dropout} of whole channels of x [N, C, L]. */
+/** {@link Dropout} of whole channels of x [N, C, L] or [C, L]. */
 export class Dropout1d extends RandomMask {
   /** x with some of it dropped in training, x itself in evaluation. */
   forward(x: Tensor): Tensor {
@@ -57,5 +57,32 @@ export class Dropout2d extends RandomMask {
   /** x with some of it dropped in training, x itself in evaluation. */
   forward(x: Tensor): Tensor {
     return functional.dropout2d(x, this.maskOptions());
+  }
+}
+
+/** {@link Dropout} of whole channels of x [N, C, D, H, W] or [C, D, H, W]. */
+export class Dropout3d extends RandomMask {
+  /** x with some of it dropped in training, x itself in evaluation. */
+  forward(x: Tensor): Tensor {
+    return functional.dropout3d(x, this.maskOptions());
+  }
+}
+
+/**
+ * Dropout for selu that keeps mean and variance: elements become selu's saturation with probability p.
+ * @see Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
+ */
+export class AlphaDropout extends RandomMask {
+  /** x with some of it dropped in training, x itself in evaluation. */
+  forward(x: Tensor): Tensor {
+    return functional.alphaDropout(x, this.maskOptions());
+  }
+}
+
+/** {@link AlphaDropout} of whole channels of x [N, C, …]. */
+export class FeatureAlphaDropout extends RandomMask {
+  /** x with some of it dropped in training, x itself in evaluation. */
+  forward(x: Tensor): Tensor {
+    return functional.featureAlphaDropout(x, this.maskOptions());
   }
 }

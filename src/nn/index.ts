@@ -36,12 +36,27 @@ export {
 } from "./activation.ts";
 export type { AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxResult } from "./adaptive-softmax.ts";
 export { AdaptiveLogSoftmaxWithLoss } from "./adaptive-softmax.ts";
+export type { AdaptiveMaxPoolOptions } from "./adaptive-pooling.ts";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+} from "./adaptive-pooling.ts";
 export type { AttentionCallOptions, MultiheadAttentionOptions } from "./attention.ts";
 export { MultiheadAttention } from "./attention.ts";
 export type { BatchNormModuleOptions } from "./batch-norm.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d } from "./batch-norm.ts";
+export { Bilinear } from "./bilinear.ts";
+export type { ChannelNormOptions } from "./channel-norm.ts";
 export { ModuleDict, ModuleList, Sequential } from "./container.ts";
-export type { ConvModuleOptions, ConvTransposeModuleOptions } from "./convolution.ts";
+export type {
+  ConvModuleOptions,
+  ConvTransposeModuleOptions,
+  OutputSizeOptions,
+} from "./convolution.ts";
 export {
   Conv1d,
   Conv2d,
@@ -52,11 +67,24 @@ export {
 } from "./convolution.ts";
 export { CosineSimilarity, PairwiseDistance } from "./distance.ts";
 export type { DropoutModuleOptions } from "./dropout.ts";
-export { Dropout, Dropout1d, Dropout2d } from "./dropout.ts";
-export type { EmbeddingModuleOptions } from "./embedding.ts";
+export {
+  AlphaDropout,
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  Dropout3d,
+  FeatureAlphaDropout,
+} from "./dropout.ts";
+export type { EmbeddingModuleOptions, PretrainedOptions } from "./embedding.ts";
 export { Embedding } from "./embedding.ts";
+export type { EmbeddingBagCallOptions, EmbeddingBagModuleOptions } from "./embedding-bag.ts";
+export { EmbeddingBag } from "./embedding-bag.ts";
+export type { FractionalMaxPoolModuleOptions } from "./fractional-pooling.ts";
+export { FractionalMaxPool2d, FractionalMaxPool3d } from "./fractional-pooling.ts";
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
+export type { InstanceNormModuleOptions } from "./instance-norm.ts";
+export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./instance-norm.ts";
 export type { GroupNormOptions, LayerNormOptions, RMSNormOptions } from "./layer-norm.ts";
 export { GroupNorm, LayerNorm, RMSNorm } from "./layer-norm.ts";
 export type { LinearOptions, ModuleOptions } from "./linear.ts";
@@ -86,21 +114,43 @@ export {
   TripletMarginLoss,
   TripletMarginWithDistanceLoss,
 } from "./margin-loss.ts";
+export type { MaxUnpoolModuleOptions, UnpoolCallOptions } from "./max-unpooling.ts";
+export { MaxUnpool1d, MaxUnpool2d, MaxUnpool3d } from "./max-unpooling.ts";
 export type { Layer, Member, MemberSlot } from "./module.ts";
 export { Module } from "./module.ts";
-export { Buffer, Parameter } from "./parameter.ts";
+export type { PaddingAmounts } from "./padding.ts";
 export {
-  AdaptiveAvgPool1d,
-  AdaptiveAvgPool2d,
-  AdaptiveMaxPool1d,
-  AdaptiveMaxPool2d,
+  CircularPad1d,
+  CircularPad2d,
+  CircularPad3d,
+  ConstantPad1d,
+  ConstantPad2d,
+  ConstantPad3d,
+  ReflectionPad1d,
+  ReflectionPad2d,
+  ReflectionPad3d,
+  ReplicationPad1d,
+  ReplicationPad2d,
+  ReplicationPad3d,
+  ZeroPad1d,
+  ZeroPad2d,
+  ZeroPad3d,
+} from "./padding.ts";
+export { Buffer, Parameter } from "./parameter.ts";
+export { ChannelShuffle, PixelShuffle, PixelUnshuffle } from "./pixel-shuffle.ts";
+export type { MaxPoolModuleOptions, PoolResult } from "./pooling.ts";
+export {
   AvgPool1d,
   AvgPool2d,
   AvgPool3d,
+  LPPool1d,
+  LPPool2d,
+  LPPool3d,
   MaxPool1d,
   MaxPool2d,
   MaxPool3d,
 } from "./pooling.ts";
+export { LocalResponseNorm } from "./response-norm.ts";
 export type {
   LSTMOptions,
   RecurrentOptions,

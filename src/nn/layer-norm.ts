@@ -58,6 +58,8 @@ export interface GroupNormOptions extends ModuleOptions {
   readonly eps?: number;
   /** Whether there is a learned scale and shift per channel. @defaultValue true */
   readonly affine?: boolean;
+  /** Whether there is a shift beside the scale. @defaultValue true */
+  readonly bias?: boolean;
 }
 
 /**
@@ -73,12 +75,12 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, ...place } = options;
+    const { eps = 1e-5, affine = true, bias = true, ...place } = options;
     this.numGroups = numGroups;
     this.numChannels = numChannels;
     this.eps = eps;
     this.weight = affine ? new Parameter(ones([numChannels], place)) : null;
-    this.bias = affine ? new Parameter(zeros([numChannels], place)) : null;
+    this.bias = affine && bias ? new Parameter(zeros([numChannels], place)) : null;
   }
 
   /** @throws {ShapeError} if the channels of x are not numChannels or not divisible. */

@@ -1,9 +1,21 @@
-import type { OutputSize } from "../tensor/ops/adaptive-pooling.ts";
-import type { AvgPoolOptions, MaxPoolOptions } from "../tensor/ops/pooling.ts";
+import type { AvgPoolOptions, LpPoolOptions, MaxPoolOptions } from "../tensor/ops/pooling.ts";
 import type { Sizes } from "../tensor/ops/spatial.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Tensor, TensorValuesAndIndices } from "../tensor/tensor.ts";
 import * as functional from "./functional/pooling.ts";
 import { Module, formatOptions } from "./module.ts";
+
+/** What a max pooling gives: values, and with `returnIndices` also the flat places of the maxima. */
+export type PoolResult<WithIndices extends boolean> = WithIndices extends true
+  ? TensorValuesAndIndices
+  : Tensor;
+
+/** Options of {@link MaxPool1d}, {@link MaxPool2d} and {@link MaxPool3d}. */
+export interface MaxPoolModuleOptions<
+  WithIndices extends boolean = boolean,
+> extends MaxPoolOptions {
+  /** Whether `forward` also gives the places of the maxima, for unpooling. @defaultValue false */
+  readonly returnIndices?: WithIndices;
+}
 
 /** Windows of one size and how they slide. */
 abstract class Pooling<O extends object> extends Module {
@@ -21,39 +33,45 @@ abstract class Pooling<O extends object> extends Module {
   }
 }
 
-/** Maximum of sliding windows over x [N, C, L]; the stride defaults to the window. */
-export class MaxPool1d extends Pooling<MaxPoolOptions> {
-  constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
+/** Max pooling that may give places too. */
+abstract class MaxPool<WithIndices extends boolean> extends Pooling<
+  MaxPoolModuleOptions<WithIndices>
+> {
+  constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<WithIndices> = {}) {
     super(kernelSize, options);
   }
 
+  /** Pools with or without places. */
+  protected pool(call: functional.MaxPooling, x: Tensor): PoolResult<WithIndices> {
+    const { returnIndices = false, ...options } = this.options;
+    const result = returnIndices
+      ? call(x, this.kernelSize, { ...options, returnIndices: true })
+      : call(x, this.kernelSize, options);
+    return result as PoolResult<WithIndices>;
+  }
+}
+
+/** Maximum of sliding windows over x [N, C, L]; the stride defaults to the window. */
+export class MaxPool1d<WithIndices extends boolean = false> extends MaxPool<WithIndices> {
   /** Pools the windows of x; N may be absent. */
-  forward(x: Tensor): Tensor {
-    return functional.maxPool1d(x, this.kernelSize, this.options);
+  forward(x: Tensor): PoolResult<WithIndices> {
+    return this.pool(functional.maxPool1d, x);
   }
 }
 
 /** Maximum of sliding windows over x [N, C, H, W]; the stride defaults to the window. */
-export class MaxPool2d extends Pooling<MaxPoolOptions> {
-  constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
-    super(kernelSize, options);
-  }
-
+export class MaxPool2d<WithIndices extends boolean = false> extends MaxPool<WithIndices> {
   /** Pools the windows of x; N may be absent. */
-  forward(x: Tensor): Tensor {
-    return functional.maxPool2d(x, this.kernelSize, this.options);
+  forward(x: Tensor): PoolResult<WithIndices> {
+    return this.pool(functional.maxPool2d, x);
   }
 }
 
 /** Maximum of sliding windows over x [N, C, D, H, W]; the stride defaults to the window. */
-export class MaxPool3d extends Pooling<MaxPoolOptions> {
-  constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
-    super(kernelSize, options);
-  }
-
+export class MaxPool3d<WithIndices extends boolean = false> extends MaxPool<WithIndices> {
   /** Pools the windows of x; N may be absent. */
-  forward(x: Tensor): Tensor {
-    return functional.maxPool3d(x, this.kernelSize, this.options);
+  forward(x: Tensor): PoolResult<WithIndices> {
+    return this.pool(functional.maxPool3d, x);
   }
 }
 
@@ -93,48 +111,40 @@ export class AvgPool3d extends Pooling<AvgPoolOptions> {
   }
 }
 
-/** Pooling to a given size. */
-abstract class AdaptivePool extends Module {
-  readonly outputSize: OutputSize;
+/** Power-average pooling: (Σ xᵖ)^(1/p) for p = `normType`. */
+abstract class LPPool extends Pooling<LpPoolOptions> {
+  readonly normType: number;
 
-  constructor(outputSize: OutputSize) {
-    super();
-    this.outputSize = outputSize;
+  constructor(normType: number, kernelSize: Sizes, options: LpPoolOptions = {}) {
+    super(kernelSize, options);
+    this.normType = normType;
   }
 
   protected override extraRepr(): string {
-    return formatOptions({ outputSize: this.outputSize });
+    return `${formatOptions({ normType: this.normType })}, ${super.extraRepr()}`;
   }
 }
 
-/** Mean pooling of x [N, C, L] to a given length. */
-export class AdaptiveAvgPool1d extends AdaptivePool {
+/** Power-average pooling of sliding windows over x [N, C, L]: (Σ xᵖ)^(1/p). */
+export class LPPool1d extends LPPool {
   /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
-    return functional.adaptiveAvgPool1d(x, this.outputSize);
+    return functional.lpPool1d(x, this.normType, this.kernelSize, this.options);
   }
 }
 
-/** Mean pooling of x [N, C, H, W] to a given size; null keeps a dim. */
-export class AdaptiveAvgPool2d extends AdaptivePool {
+/** Power-average pooling of sliding windows over x [N, C, H, W]: (Σ xᵖ)^(1/p). */
+export class LPPool2d extends LPPool {
   /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
-    return functional.adaptiveAvgPool2d(x, this.outputSize);
+    return functional.lpPool2d(x, this.normType, this.kernelSize, this.options);
   }
 }
 
-/** Max pooling of x [N, C, L] to a given length. */
-export class AdaptiveMaxPool1d extends AdaptivePool {
+/** Power-average pooling of sliding windows over x [N, C, D, H, W]: (Σ xᵖ)^(1/p). */
+export class LPPool3d extends LPPool {
   /** Pools the windows of x; N may be absent. */
   forward(x: Tensor): Tensor {
-    return functional.adaptiveMaxPool1d(x, this.outputSize);
-  }
-}
-
-/** Max pooling of x [N, C, H, W] to a given size; null keeps a dim. */
-export class AdaptiveMaxPool2d extends AdaptivePool {
-  /** Pools the windows of x; N may be absent. */
-  forward(x: Tensor): Tensor {
-    return functional.adaptiveMaxPool2d(x, this.outputSize);
+    return functional.lpPool3d(x, this.normType, this.kernelSize, this.options);
   }
 }
