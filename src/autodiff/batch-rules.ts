@@ -155,4 +155,5 @@ export const batchRules: BatchTable = {
       after.map((operand) => operand.node),
     ),
   checkpoint: "region",
+  customGradient: "region",
 };

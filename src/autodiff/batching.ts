@@ -6,6 +6,7 @@ import { formatShape, sameShape } from "../ir/shape.ts";
 import type { BatchOperand, BatchTable } from "./batch-rule.ts";
 import { batched } from "./batch-rule.ts";
 import { batchRules } from "./batch-rules.ts";
+import { batchCustomGradient } from "./custom-gradient.ts";
 import { Copies, nodesSince } from "./region.ts";
 
 /** What random numbers drawn inside a batched function from a key that is not batched mean. */
@@ -55,8 +56,9 @@ export function batch(
   outputs: readonly Node[],
   inputs: ReadonlyMap<Node, Node>,
   size: number,
-  { randomness = "error" }: BatchOptions = {},
+  options: BatchOptions = {},
 ): Node[] {
+  const { randomness = "error" } = options;
   checkInputs(inputs, size);
   const birth = Math.min(...[...inputs.keys()].map((node) => node.id));
   const copies = new Copies(inputs);
@@ -64,7 +66,7 @@ export function batch(
   for (const node of nodesSince(outputs, birth)) {
     if (copies.has(node)) continue;
     if (node.src.some((source) => copies.has(source))) {
-      copies.add(node, () => batchNode(node, copies, size));
+      copies.add(node, () => batchNode(node, copies, size, options));
     } else if (node.op === "randomBits" && randomness === "error") {
       refuseSharedDraw(node);
     }
@@ -74,11 +76,16 @@ export function batch(
   );
 }
 
-function batchNode(node: Node, copies: Copies, size: number): Node {
+function batchNode(node: Node, copies: Copies, size: number, options: BatchOptions): Node {
   const operands = node.src.map((source) => ({
     node: copies.of(source),
     isBatched: copies.has(source),
   }));
   if (node.op === "checkpoint") return checkpoint(operands[0].node, copies.boundaryOf(node));
+  if (node.op === "customGradient") {
+    return batchCustomGradient(node, operands, size, (outputs, inputs) =>
+      batch(outputs, inputs, size, options),
+    );
+  }
   return applyRule(node, operands, size);
 }

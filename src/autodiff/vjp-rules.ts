@@ -1,4 +1,5 @@
 import { UnsupportedOpError } from "../base/errors.ts";
+import { customCotangents } from "./custom-gradient.ts";
 import { contractionVjp } from "./vjp-contraction.ts";
 import { elementwiseVjp } from "./vjp-elementwise.ts";
 import { movementVjp } from "./vjp-movement.ts";
@@ -24,4 +25,6 @@ export const vjpRules: VjpTable = {
   },
   barrier: (_node, g, operand) => (operand === 0 ? g : null),
   checkpoint: "region",
+  customGradient: (node, g, operand) =>
+    operand === 0 ? null : customCotangents(node, g)[operand - 1],
 };

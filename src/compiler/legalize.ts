@@ -244,6 +244,7 @@ function legalizeNode(node: Node): Node {
     case "convWeightGrad":
       return legalizeContraction(node);
     case "checkpoint":
+    case "customGradient":
       return node.src[0];
     default:
       return node;

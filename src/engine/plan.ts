@@ -20,11 +20,11 @@ export interface GraphPlan {
 /** Whether a node's value is at hand, so that the graph ends there. */
 export type IsLeaf = (node: Node) => boolean;
 
-/** Skips nodes that mean something to autodiff only: checkpoints and gradient stops. */
+/** Skips nodes that mean something to autodiff only: checkpoints, gradient rules and stops. */
 export function resolveIdentity(node: Node, isLeaf: IsLeaf): Node {
   let at = node;
   while (!isLeaf(at)) {
-    if (at.op === "checkpoint") at = at.src[0];
+    if (at.op === "checkpoint" || at.op === "customGradient") at = at.src[0];
     else if (at.op === "bitcast" && at.src[0].dtype === at.dtype) at = at.src[0];
     else break;
   }

@@ -311,6 +311,11 @@ export function barrier(x: Node, after: readonly Node[]): Node {
   return makeNode("barrier", [x, ...after], {});
 }
 
+/** x, with the gradient of a registered rule with respect to the operands. */
+export function customGradient(x: Node, operands: readonly Node[], rule: number): Node {
+  return makeNode("customGradient", [x, ...operands], { rule });
+}
+
 /** Marks the output of a checkpointed region. */
 export function checkpoint(x: Node, boundary: number): Node {
   return makeNode("checkpoint", [x], { boundary });

@@ -175,6 +175,8 @@ export interface OpAttrs {
   /** Identity that marks the output of a checkpointed region; nodes with ids ≥ `boundary` and
    *  < the marker's are recomputed in the backward pass. */
   readonly checkpoint: { readonly boundary: number };
+  /** src = [x, …operands]: x, whose gradient goes to the operands as a registered rule says. */
+  readonly customGradient: { readonly rule: number };
 }
 
 /** Name of a primitive. */
@@ -258,4 +260,5 @@ export const opClass: Readonly<Record<Op, OpClass>> = {
   custom: "structure",
   barrier: "structure",
   checkpoint: "structure",
+  customGradient: "structure",
 };

@@ -394,6 +394,7 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   custom: (_src, { shape, dtype }) => ({ shape, dtype }),
   barrier: (src) => ({ shape: src[0].shape, dtype: src[0].dtype }),
   checkpoint: (src) => ({ shape: src[0].shape, dtype: src[0].dtype }),
+  customGradient: (src) => ({ shape: src[0].shape, dtype: src[0].dtype }),
 };
 
 function requireIndex(op: string, x: Node, index: Node, dim: number): void {

@@ -3,6 +3,7 @@ import { gradients } from "../autodiff/gradients.ts";
 import * as ir from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import { formatShape } from "../ir/shape.ts";
+import { collectRuleTensors } from "./custom-vjp.ts";
 import type { Tensor } from "./tensor.ts";
 import { derive } from "./tensor.ts";
 
@@ -47,12 +48,14 @@ export function grad(
         "reduce it with sum() or mean(), or pass gradOutput",
     );
   }
-  const results = gradients(
-    loss.node,
-    gradOutput?.node,
-    tensors.map((tensor) => tensor.node),
+  const { value: results, made } = collectRuleTensors(loss.device, () =>
+    gradients(
+      loss.node,
+      gradOutput?.node,
+      tensors.map((tensor) => tensor.node),
+    ),
   );
-  const sources = gradOutput === undefined ? [loss, ...tensors] : [loss, gradOutput, ...tensors];
+  const sources = [loss, ...(gradOutput === undefined ? [] : [gradOutput]), ...tensors, ...made];
   return results.map((node, i) => {
     const tensor = tensors[i];
     if (node === null && !allowUnused) refuseUnused(loss, tensor, i);

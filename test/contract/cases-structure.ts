@@ -173,6 +173,17 @@ export const structureRows = {
       },
     },
   ],
+  customGradient: [
+    {
+      name: "returns its first operand",
+      dtypes: everyDType,
+      exact: true,
+      build: ({ input }) => {
+        const x = b.customGradient(input([3, 5]), [input([2])], 0);
+        return [x, b.binary("min", x, b.flip(x, [0, 1]))];
+      },
+    },
+  ],
   checkpoint: [
     {
       name: "returns its operand",

@@ -1,3 +1,4 @@
+import { registerGradient } from "../../src/autodiff/custom-gradient.ts";
 import * as b from "../../src/ir/build.ts";
 import type { BinaryOp, UnaryOp } from "../../src/ir/build.ts";
 import type { DType } from "../../src/ir/dtype.ts";
@@ -7,6 +8,8 @@ import type { Shape } from "../../src/ir/shape.ts";
 import { numel } from "../../src/ir/shape.ts";
 import { geometries } from "./convolution-cases.ts";
 import { uniform } from "./evaluate.ts";
+
+const productRule = registerGradient(([x, y], _result, g) => [b.mul(g, y), b.mul(g, x)]);
 
 /** An operand of a function to batch: each batch element gets values of its own. */
 export interface BatchInput {
@@ -177,6 +180,12 @@ export const batchCases: Readonly<Record<Op, readonly BatchCase[] | string>> = {
   assign: "it would write one value per batch element to one place",
   custom: "a host function is opaque",
   barrier: [batchCase("after another", (x, y) => b.barrier(x, [y]), [floats([2]), floats([3])])],
+  customGradient: [
+    batchCase("one operand shared", (x, y) => b.customGradient(b.mul(x, y), [x, y], productRule), [
+      floats([2]),
+      floats([2]),
+    ]),
+  ],
   checkpoint: [
     batchCase("region", (x, y) => b.checkpoint(b.mul(b.unary("sin", x), y), 0), [
       floats([2]),

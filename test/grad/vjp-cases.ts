@@ -1,3 +1,4 @@
+import { registerGradient } from "../../src/autodiff/custom-gradient.ts";
 import * as b from "../../src/ir/build.ts";
 import type { BinaryOp, UnaryOp } from "../../src/ir/build.ts";
 import type { Op } from "../../src/ir/ops.ts";
@@ -6,6 +7,10 @@ import { convAttrs, convolutionCases } from "./convolution-cases.ts";
 import type { Sample } from "./evaluate.ts";
 import { exactly, integers, sample } from "./evaluate.ts";
 import type { Build, GradcheckOptions } from "./gradcheck.ts";
+
+const squareRule = registerGradient(([x], _result, g) => [
+  b.mul(g, b.mul(x, b.fullLike(x, 2))),
+]);
 
 /** One function whose gradients are compared with finite differences. */
 export interface GradCase {
@@ -358,6 +363,14 @@ export const gradCases: Readonly<Record<Op, readonly GradCase[] | string>> = {
   ],
   custom: "a host function is opaque: asking for its gradient is an error",
   barrier: [gradCase("value", (x, y) => b.mul(b.barrier(x, [y]), y), [sample([2]), sample([2])])],
+  customGradient: [
+    gradCase(
+      "of a square, written by hand",
+      (x) => b.customGradient(b.mul(x, x), [x], squareRule),
+      [sample([3])],
+      3,
+    ),
+  ],
   checkpoint: [
     gradCase("region", (x) => b.checkpoint(b.unary("sin", b.mul(x, x)), 0), [sample([3])], 3),
   ],

@@ -107,6 +107,7 @@ const evaluators: { readonly [K in Op]: Evaluate<K> } = {
   custom: evaluateCustom,
   barrier: first,
   checkpoint: first,
+  customGradient: first,
 };
 
 function evaluateCustom(node: OpNode<"custom">, src: readonly Values[]): Values {
