@@ -4,11 +4,7 @@ import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatBytes } from "../base/integers.ts";
 import { CheckpointError } from "../base/errors.ts";
-
-/** Takes the bytes of a file in order. */
-export interface ByteSink {
-  write(bytes: Uint8Array): Promise<void>;
-}
+import type { ByteSink } from "./byte-sink.ts";
 
 /** Node refuses to write 2 GiB at once. */
 const chunkBytes = 256 * 2 ** 20;
@@ -113,6 +109,8 @@ const advice: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only; choose another folder",
   EISDIR: "a folder has this name; choose another file name",
   ENOTDIR: "a file has the name of a folder in this path; choose another path",
+  // mkdir says so if the parent of the target is a file.
+  EEXIST: "a file has the name of a folder in this path; choose another path",
 };
 
 /** A system error of writing a file as a CheckpointError with advice; other errors as they are. */

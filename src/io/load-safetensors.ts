@@ -1,9 +1,9 @@
 import type { Tensor } from "../tensor/tensor.ts";
-import type { LoadOptions, TensorSource } from "./safetensors-file.ts";
+import type { FileInput } from "./byte-source.ts";
+import type { LoadOptions, SafetensorsSource } from "./safetensors-file.ts";
 import { SafetensorsFile } from "./safetensors-file.ts";
-import { headerLength, lengthBytes, parseHeader } from "./safetensors-header.ts";
 import { ShardedFile } from "./sharded-file.ts";
-import { tensorFromBytes } from "./tensor-bytes.ts";
+import { readAll } from "./tensor-source.ts";
 
 /**
  * Opens a safetensors file, or a sharded checkpoint by its `….index.json`, and reads nothing but
@@ -14,8 +14,10 @@ import { tensorFromBytes } from "./tensor-bytes.ts";
  * await using file = await openSafetensors("model.safetensors");
  * const weight = await file.get("linear.weight");
  */
-export function openSafetensors(path: string): Promise<TensorSource> {
-  return path.endsWith(".json") ? ShardedFile.open(path) : SafetensorsFile.open(path);
+export function openSafetensors(input: FileInput): Promise<SafetensorsSource> {
+  return typeof input === "string" && input.endsWith(".json")
+    ? ShardedFile.open(input, (shard) => SafetensorsFile.open(shard))
+    : SafetensorsFile.open(input);
 }
 
 /**
@@ -27,29 +29,8 @@ export function openSafetensors(path: string): Promise<TensorSource> {
  * @see https://huggingface.co/docs/safetensors, "Format".
  */
 export async function loadSafetensors(
-  source: string | Uint8Array | ArrayBuffer,
+  input: FileInput,
   options: LoadOptions = {},
 ): Promise<Record<string, Tensor>> {
-  if (typeof source !== "string") return loadBytes(source, options);
-  await using file = await openSafetensors(source);
-  const tensors: [string, Tensor][] = [];
-  for (const name of file.keys()) tensors.push([name, await file.get(name, options)]);
-  return Object.fromEntries(tensors);
-}
-
-function loadBytes(
-  source: Uint8Array | ArrayBuffer,
-  { device }: LoadOptions,
-): Record<string, Tensor> {
-  const bytes = source instanceof Uint8Array ? source : new Uint8Array(source);
-  const size = bytes.byteLength;
-  const label = "the given bytes";
-  const headerEnd = lengthBytes + headerLength(bytes, size, label);
-  const { tensors } = parseHeader(bytes.subarray(lengthBytes, headerEnd), size, label);
-  const entries = [...tensors].map(([name, info]) => {
-    // A copy, because typed arrays need aligned offsets and the tensor must not see later changes.
-    const data = new Uint8Array(bytes.subarray(info.begin, info.end)).buffer;
-    return [name, tensorFromBytes(data, info, `"${name}" in ${label}`, device)] as const;
-  });
-  return Object.fromEntries(entries);
+  return readAll(await openSafetensors(input), options);
 }

@@ -1,5 +1,6 @@
-import { CheckpointError } from "../base/errors.ts";
+import type { CheckpointError } from "../base/errors.ts";
 import { product } from "../base/integers.ts";
+import { damagedFile, quoted } from "./damaged-file.ts";
 import type { StoredDType } from "./stored-dtype.ts";
 import { isStoredDType, storedBytes, storedDTypes } from "./stored-dtype.ts";
 
@@ -26,12 +27,8 @@ export const lengthBytes = 8;
 const maxHeaderBytes = 100_000_000;
 const metadataKey = "__metadata__";
 
-function damaged(file: string, invariant: string, got: string): CheckpointError {
-  return new CheckpointError(
-    `safetensors: ${invariant}, got ${got} in ${file}; ` +
-      "the file is damaged or is no safetensors file, download or save it again",
-    { details: { file } },
-  );
+function damaged(file: string, invariant: string, got: string, cause?: unknown): CheckpointError {
+  return damagedFile("safetensors", file, invariant, got, cause);
 }
 
 /**
@@ -83,17 +80,15 @@ function parseJson(bytes: Uint8Array, file: string): Readonly<Record<string, unk
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    const error = damaged(file, "the header must be UTF-8", "other bytes");
-    throw new CheckpointError(error.message, { cause, details: error.details });
+    throw damaged(file, "the header must be UTF-8", "other bytes", cause);
   }
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const error = damaged(file, "the header must be JSON", JSON.stringify(text.slice(0, 60)));
-    throw new CheckpointError(error.message, { cause, details: error.details });
+    throw damaged(file, "the header must be JSON", quoted(text), cause);
   }
   if (!text.startsWith("{") || !isObject(value)) {
-    throw damaged(file, "the header must be a JSON object", JSON.stringify(text.slice(0, 60)));
+    throw damaged(file, "the header must be a JSON object", quoted(text));
   }
   const seen = new Set<string>();
   for (const name of memberNames(text)) {

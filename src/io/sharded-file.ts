@@ -1,25 +1,26 @@
-import { readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { errnoOf } from "./atomic-file.ts";
-import type { LoadOptions, TensorSource } from "./safetensors-file.ts";
-import { missingTensor, SafetensorsFile } from "./safetensors-file.ts";
-import type { StoredTensorInfo } from "./safetensors-header.ts";
+import { decodeUtf8 } from "./byte-cursor.ts";
+import { openSource } from "./byte-source.ts";
+import type { LoadOptions, TensorInfo, TensorSource } from "./tensor-source.ts";
+import { missingTensor } from "./tensor-source.ts";
+
+/** Longest index that is read: a million tensors take about 100 MB. */
+const maxIndexBytes = 100_000_000;
 
 /** A checkpoint in several files, as `model.safetensors.index.json` lists them. */
-export class ShardedFile implements TensorSource {
+export class ShardedFile<Info extends TensorInfo> implements TensorSource<Info> {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly #shards: ReadonlyMap<string, SafetensorsFile>;
+  readonly #shards: ReadonlyMap<string, TensorSource<Info>>;
   /** Tensor names to the shards that hold them. */
-  readonly #places: ReadonlyMap<string, SafetensorsFile>;
+  readonly #places: ReadonlyMap<string, TensorSource<Info>>;
 
   private constructor(
     path: string,
     metadata: Readonly<Record<string, string>>,
-    shards: ReadonlyMap<string, SafetensorsFile>,
-    places: ReadonlyMap<string, SafetensorsFile>,
+    shards: ReadonlyMap<string, TensorSource<Info>>,
+    places: ReadonlyMap<string, TensorSource<Info>>,
   ) {
     this.path = path;
     this.metadata = metadata;
@@ -28,20 +29,23 @@ export class ShardedFile implements TensorSource {
   }
 
   /**
-   * Reads the index and the header of every shard.
+   * Reads the index and the header of every shard, which `openShard` opens.
    *
    * @throws {CheckpointError} if a file is missing or damaged, or the index names a tensor that its
    *   shard does not have.
    */
-  static async open(path: string): Promise<ShardedFile> {
+  static async open<Info extends TensorInfo>(
+    path: string,
+    openShard: (path: string) => Promise<TensorSource<Info>>,
+  ): Promise<ShardedFile<Info>> {
     const { weightMap, metadata } = await readIndex(path);
-    const shards = new Map<string, SafetensorsFile>();
-    const places = new Map<string, SafetensorsFile>();
+    const shards = new Map<string, TensorSource<Info>>();
+    const places = new Map<string, TensorSource<Info>>();
     try {
       for (const [name, file] of weightMap) {
         let shard = shards.get(file);
         if (shard === undefined) {
-          shard = await SafetensorsFile.open(join(dirname(path), file));
+          shard = await openShard(folderOf(path) + file);
           shards.set(file, shard);
         }
         shard.info(name);
@@ -62,7 +66,7 @@ export class ShardedFile implements TensorSource {
     return this.#places.has(name);
   }
 
-  info(name: string): StoredTensorInfo {
+  info(name: string): Info {
     return this.#shardOf(name).info(name);
   }
 
@@ -78,9 +82,9 @@ export class ShardedFile implements TensorSource {
     return this.close();
   }
 
-  #shardOf(name: string): SafetensorsFile {
+  #shardOf(name: string): TensorSource<Info> {
     const shard = this.#places.get(name);
-    if (shard === undefined) throw missingTensor(name, this.keys(), this.path);
+    if (shard === undefined) throw missingTensor("sharded", name, this.keys(), this.path);
     return shard;
   }
 }
@@ -99,7 +103,7 @@ async function readIndex(path: string): Promise<ShardIndex> {
   const entries = Object.entries(weightMap as Readonly<Record<string, unknown>>).map(
     ([name, file]) => {
       // A shard outside the folder would let a downloaded index read any file of its reader.
-      if (typeof file !== "string" || basename(file) !== file || file === "..") {
+      if (typeof file !== "string" || !isPlainName(file)) {
         const got = `${JSON.stringify(file)} for "${name}"`;
         throw damagedIndex(path, "weight_map must name files beside the index", got);
       }
@@ -112,14 +116,28 @@ async function readIndex(path: string): Promise<ShardIndex> {
   return { weightMap: entries, metadata: Object.fromEntries(metadata) };
 }
 
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+}
+
+function isPlainName(file: string): boolean {
+  return file !== "" && file !== "." && file !== ".." && !/[/\\\0]/.test(file);
+}
+
 async function readText(path: string): Promise<string> {
+  const source = await openSource(path, "sharded");
   try {
-    return await readFile(path, "utf8");
+    if (source.size > maxIndexBytes) {
+      const got = `${source.size} bytes`;
+      throw damagedIndex(path, `an index has at most ${maxIndexBytes} bytes`, got);
+    }
+    return decodeUtf8(await source.read(0, source.size));
   } catch (cause) {
-    throw new CheckpointError(
-      `safetensors: the index must be readable, got ${errnoOf(cause)} for ${path}; check the path`,
-      { cause, details: { file: path } },
-    );
+    if (cause instanceof CheckpointError) throw cause;
+    const { message, details } = damagedIndex(path, "the index must be UTF-8", "other bytes");
+    throw new CheckpointError(message, { cause, details });
+  } finally {
+    await source.close();
   }
 }
 
@@ -139,7 +157,7 @@ function parseObject(text: string, path: string): Readonly<Record<string, unknow
 
 function damagedIndex(path: string, invariant: string, got: string): CheckpointError {
   return new CheckpointError(
-    `safetensors: ${invariant}, got ${got} in ${path}; download or save the checkpoint again`,
+    `sharded: ${invariant}, got ${got} in ${path}; download or save the checkpoint again`,
     { details: { file: path } },
   );
 }

@@ -2,7 +2,7 @@ import { CheckpointError } from "../base/errors.ts";
 import { product } from "../base/integers.ts";
 import type { HostData } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { StoredTensorInfo, TensorToStore } from "./safetensors-header.ts";
+import type { TensorToStore } from "./safetensors-header.ts";
 import type { StoredDType } from "./stored-dtype.ts";
 import { storedBytes } from "./stored-dtype.ts";
 
@@ -10,8 +10,16 @@ type DType = Tensor["dtype"];
 
 interface Reading {
   readonly dtype: DType;
-  /** The bytes as data for the dtype. `where` names the tensor and the file in errors. */
-  readonly decode: (bytes: ArrayBuffer, where: string) => HostData;
+  /** The bytes as data for the dtype. */
+  readonly decode: (bytes: ArrayBuffer, place: TensorPlace) => HostData;
+}
+
+/** What errors name, and where the tensor goes. */
+export interface TensorPlace {
+  readonly format: string;
+  /** The tensor and the file. */
+  readonly where: string;
+  readonly device: string | undefined;
 }
 
 /** How each stored element type becomes a tensor; the missing ones cannot. */
@@ -20,15 +28,15 @@ const readings: Readonly<Partial<Record<StoredDType, Reading>>> = {
   F32: { dtype: "f32", decode: (bytes) => new Float32Array(bytes) },
   F16: { dtype: "f16", decode: (bytes) => new Uint16Array(bytes) },
   BF16: { dtype: "bf16", decode: (bytes) => new Uint16Array(bytes) },
-  I64: { dtype: "i32", decode: (bytes, where) => narrow(new BigInt64Array(bytes), "i32", where) },
-  U64: { dtype: "u32", decode: (bytes, where) => narrow(new BigUint64Array(bytes), "u32", where) },
+  I64: { dtype: "i32", decode: (bytes, place) => narrow(new BigInt64Array(bytes), "i32", place) },
+  U64: { dtype: "u32", decode: (bytes, place) => narrow(new BigUint64Array(bytes), "u32", place) },
   I32: { dtype: "i32", decode: (bytes) => new Int32Array(bytes) },
   U32: { dtype: "u32", decode: (bytes) => new Uint32Array(bytes) },
   I16: { dtype: "i32", decode: (bytes) => Int32Array.from(new Int16Array(bytes)) },
   U16: { dtype: "i32", decode: (bytes) => Int32Array.from(new Uint16Array(bytes)) },
   I8: { dtype: "i8", decode: (bytes) => new Int8Array(bytes) },
   U8: { dtype: "u8", decode: (bytes) => new Uint8Array(bytes) },
-  BOOL: { dtype: "bool", decode: (bytes, where) => requireBools(new Uint8Array(bytes), where) },
+  BOOL: { dtype: "bool", decode: (bytes, place) => requireBools(new Uint8Array(bytes), place) },
 };
 
 const writings = {
@@ -46,7 +54,7 @@ const writings = {
 function narrow(
   values: BigInt64Array | BigUint64Array,
   dtype: "i32" | "u32",
-  where: string,
+  { format, where }: TensorPlace,
 ): Int32Array | Uint32Array {
   const [low, high] = dtype === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
   const result = dtype === "i32" ? new Int32Array(values.length) : new Uint32Array(values.length);
@@ -54,7 +62,7 @@ function narrow(
     const value = Number(values[i]);
     if (value < low || value > high) {
       throw new CheckpointError(
-        `safetensors: 64-bit integers are read as ${dtype}, so they must be ${low} … ${high}, ` +
+        `${format}: 64-bit integers are read as ${dtype}, so they must be ${low} … ${high}, ` +
           `got ${values[i]} at index ${i} of ${where}; store them as floats or smaller numbers`,
       );
     }
@@ -63,11 +71,11 @@ function narrow(
   return result;
 }
 
-function requireBools(values: Uint8Array, where: string): Uint8Array {
+function requireBools(values: Uint8Array, { format, where }: TensorPlace): Uint8Array {
   const index = values.findIndex((value) => value > 1);
   if (index < 0) return values;
   throw new CheckpointError(
-    `safetensors: BOOL bytes must be 0 or 1, got ${values[index]} at index ${index} of ${where}; ` +
+    `${format}: BOOL bytes must be 0 or 1, got ${values[index]} at index ${index} of ${where}; ` +
       "the file is damaged, download or save it again",
   );
 }
@@ -79,19 +87,19 @@ function requireBools(values: Uint8Array, where: string): Uint8Array {
  */
 export function tensorFromBytes(
   bytes: ArrayBuffer,
-  info: StoredTensorInfo,
-  where: string,
-  device: string | undefined,
+  info: { readonly dtype: StoredDType; readonly shape: readonly number[] },
+  place: TensorPlace,
 ): Tensor {
+  const { format, where, device } = place;
   const reading = readings[info.dtype];
   if (reading === undefined) {
     throw new CheckpointError(
-      `safetensors: dtype must be one of ${Object.keys(readings).join(", ")}, ` +
+      `${format}: dtype must be one of ${Object.keys(readings).join(", ")}, ` +
         `got ${info.dtype} for ${where}; convert the file, or load its other tensors by name`,
     );
   }
   const { dtype, decode } = reading;
-  return Tensor.from(decode(bytes, where), info.shape, {
+  return Tensor.from(decode(bytes, place), info.shape, {
     dtype,
     ...(device !== undefined && { device }),
   });

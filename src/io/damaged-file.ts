@@ -1,0 +1,21 @@
+import { CheckpointError } from "../base/errors.ts";
+
+/** The error for a file that breaks its format. `format` is also the prefix of the message. */
+export function damagedFile(
+  format: string,
+  file: string,
+  invariant: string,
+  got: string,
+  cause?: unknown,
+): CheckpointError {
+  const advice = `the file is damaged or is no ${format} file, download or save it again`;
+  return new CheckpointError(`${format}: ${invariant}, got ${got} in ${file}; ${advice}`, {
+    ...(cause !== undefined && { cause }),
+    details: { file },
+  });
+}
+
+/** Text of a file as an error shows it: quoted, one line, short. */
+export function quoted(text: string, length = 60): string {
+  return JSON.stringify(text.slice(0, length));
+}
