@@ -71,7 +71,8 @@ class Grouping {
         ...barrierValues(node, this.isValue),
       ]);
       const kind = contractions.has(node.op) ? "contraction" : "special";
-      return this.open(node, kind, null, needed, buildSpecialKernels(node, this.isValue));
+      this.open(node, kind, null, needed, buildSpecialKernels(node, this.isValue));
+      return;
     }
     const solo = LoopGroup.of(node, this.isValue);
     const needed = new Set([...solo.reads, ...barrierValues(node, this.isValue)]);
@@ -79,11 +80,13 @@ class Grouping {
       for (const group of this.candidates(node, solo)) {
         if (this.canJoin(group, needed) && this.join(group, node)) {
           this.record(group, node, needed);
+          if (reduceOps[node.op] !== undefined) this.absorb(group);
           return;
         }
       }
     }
-    this.open(node, "loops", solo, needed);
+    const group = this.open(node, "loops", solo, needed);
+    if (this.fuse && reduceOps[node.op] !== undefined) this.absorb(group);
   }
 
   private readonly isValue = (node: Node): boolean => node.op === "input" || this.values.has(node);
@@ -94,10 +97,55 @@ class Grouping {
     loops: LoopGroup | null,
     needed: Set<Node>,
     kernels: readonly Kernel[] = [],
-  ): void {
+  ): Group {
     const group: Group = { kind, produces: [], after: new Set(), reads: new Set(), loops, kernels };
     this.groups.push(group);
     this.record(group, node, needed);
+    return group;
+  }
+
+  /**
+   * A group that got a reduction takes in the groups that compute what its rows begin with, and
+   * reductions of the same rows that were begun apart because nothing had joined them yet.
+   */
+  private absorb(group: Group): void {
+    const siblings = [...group.reads].flatMap((value) => [...(this.readers.get(value) ?? [])]);
+    for (const other of new Set([...group.after, ...siblings])) {
+      if (group.loops === null || other.loops === null || other === group) continue;
+      if (group.kind !== "loops" || other.kind !== "loops") continue;
+      const loops = group.loops.with(other.loops);
+      if (loops === null || this.isBetween(group, other)) continue;
+      group.loops = loops;
+      this.replace(other, group);
+    }
+  }
+
+  /** Whether some group must run between two. */
+  private isBetween(a: Group, b: Group): boolean {
+    const separates = (later: Group, earlier: Group): boolean =>
+      [...later.after].some((group) => group !== earlier && runsAfter(group, earlier));
+    return separates(a, b) || separates(b, a);
+  }
+
+  /** Makes what one group produced part of another. */
+  private replace(old: Group, group: Group): void {
+    group.produces.push(...old.produces);
+    group.produces.sort((a, b) => a.id - b.id);
+    for (const node of old.produces) {
+      this.producer.set(node, group);
+      this.readers.get(node)?.delete(group);
+      group.reads.delete(node);
+    }
+    for (const value of old.reads) {
+      this.readers.get(value)?.delete(old);
+      if (this.producer.get(value) === group) continue;
+      group.reads.add(value);
+      this.readers.get(value)?.add(group);
+    }
+    for (const earlier of old.after) group.after.add(earlier);
+    for (const other of this.groups) if (other.after.delete(old)) other.after.add(group);
+    group.after.delete(group);
+    this.groups.splice(this.groups.indexOf(old), 1);
   }
 
   private record(group: Group, node: Node, needed: ReadonlySet<Node>): void {

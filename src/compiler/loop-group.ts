@@ -32,6 +32,8 @@ const MEMBER_LIMIT = 24;
 /** Longest chain of operations of one kernel, through all its members: rendering recurses. */
 const DEPTH_LIMIT = 400;
 const LOAD_LIMIT = 32;
+/** Elements of a row that pay for one operation, on a single element, when the row begins. */
+const ROW_SHARE = 4;
 
 /** One value a loop group computes. */
 export interface Member {
@@ -96,6 +98,33 @@ export class LoopGroup {
     if (member === null) throw new NeedsBuffer(node);
     group.insert(member);
     return group;
+  }
+
+  /**
+   * This loop nest and what another group computes, in one; null if that does not fit. Values of
+   * one element per row, which the other may consist of, are computed when a row begins.
+   */
+  with(other: LoopGroup): LoopGroup | null {
+    const reduction = this.anyReduction();
+    if (reduction === null || this.root !== null || other.root !== null) return null;
+    const group = LoopGroup.of(reduction.node, this.lowering.isValue);
+    group.members.clear();
+    group.reads.clear();
+    if (other.anyReduction() === null && other.work() * ROW_SHARE > axesSize(group.innerAxes()))
+      return null;
+    const nodes = [...this.members.keys(), ...other.members.keys()].sort((a, b) => a.id - b.id);
+    return nodes.every((node) => group.tryAdd(node)) ? group : null;
+  }
+
+  /** Operations and loads per point. */
+  private work(): number {
+    let size = 0;
+    for (const { expression } of this.members.values()) {
+      walkExpressions([expression], (part) => {
+        if (part.kind !== "constant") size++;
+      });
+    }
+    return size;
   }
 
   /**
@@ -181,7 +210,7 @@ export class LoopGroup {
       for (const term of normalizeForm(coordinates[axis]).terms) folded.add(term.axis);
     }
     const live = this.leaves().filter((axis) => folded.has(axis));
-    if (this.hasReduction()) {
+    if (this.anyReduction() !== null) {
       const current = this.innerAxes().filter((axis) => axis.size !== 1);
       if (live.length !== current.length || live.some((axis, i) => axis !== current[i]))
         return null;
@@ -211,8 +240,8 @@ export class LoopGroup {
     return reshapeCoordinates(axes.map(axisForm), sizes, shape);
   }
 
-  private hasReduction(): boolean {
-    return [...this.members.values()].some((member) => member.reduce !== null);
+  private anyReduction(): Member | null {
+    return [...this.members.values()].find((member) => member.reduce !== null) ?? null;
   }
 
   private timeOf(expression: Expression, level: "inner" | "outer"): number {

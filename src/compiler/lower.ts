@@ -32,7 +32,7 @@ export class NeedsBuffer extends Error {
  * become applications, and nodes with a buffer (`isValue`) become loads.
  */
 export class Lowering {
-  private readonly isValue: (node: Node) => boolean;
+  readonly isValue: (node: Node) => boolean;
   private readonly memo: Map<string, Expression> = new Map();
   /** Depth of padding around what is being lowered: points outside compute values nobody reads. */
   private padding: number = 0;
