@@ -35,12 +35,30 @@ export {
 } from "./tensor/factories.ts";
 export {
   after,
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
   broadcastTensors,
+  bucketize,
+  cartesianProd,
   cat,
+  columnStack,
+  combinations,
+  cumulativeTrapezoid,
+  dstack,
   einsum,
+  histogram,
+  hstack,
+  isin,
   meshgrid,
+  searchsorted,
   stack,
   tensordot,
+  trapezoid,
+  trilIndices,
+  triuIndices,
+  vstack,
   where,
 } from "./tensor/functions.ts";
 export type { GradOptions } from "./tensor/grad.ts";
@@ -48,12 +66,15 @@ export { grad, valueAndGrad } from "./tensor/grad.ts";
 export type { HostData, NestedData, TensorData } from "./tensor/host.ts";
 export type { JitFunction, JitOptions } from "./tensor/jit.ts";
 export { jit, setJit } from "./tensor/jit.ts";
+export type { ScanLoopOptions, ScanResult, WhileLoopOptions } from "./tensor/loops.ts";
+export { forLoop, scan, whileLoop } from "./tensor/loops.ts";
 export { keep, persistent, scope } from "./tensor/memory.ts";
 export type { KernelSummary, Profile } from "./tensor/profile.ts";
 export { profile } from "./tensor/profile.ts";
 export type { RandomOptions } from "./tensor/random.ts";
 export { Generator, rand, randn } from "./tensor/random.ts";
 export * as random from "./tensor/random.ts";
+export * as special from "./tensor/special.ts";
 export { realize, realizeSync } from "./tensor/realize.ts";
 export type { TensorLike, TensorOptions, TensorValuesAndIndices } from "./tensor/tensor.ts";
 export { Tensor } from "./tensor/tensor.ts";

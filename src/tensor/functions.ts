@@ -1,13 +1,19 @@
+import { ShapeError } from "../base/errors.ts";
 import * as ir from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
+import type { Shape } from "../ir/shape.ts";
+import { formatShape } from "../ir/shape.ts";
 import * as diagonals from "./ops/diagonals.ts";
 import { einsum as einsumNodes } from "./ops/einsum.ts";
 import * as joining from "./ops/joining.ts";
 import * as linear from "./ops/linear.ts";
 import * as logic from "./ops/logic.ts";
+import * as running from "./ops/running.ts";
+import * as searching from "./ops/searching.ts";
 import * as shapes from "./ops/shape.ts";
-import type { Tensor, TensorLike } from "./tensor.ts";
-import { derive, operand } from "./tensor.ts";
+import * as stacking from "./ops/stacking.ts";
+import type { TensorLike, TensorOptions } from "./tensor.ts";
+import { Tensor, derive, operand } from "./tensor.ts";
 
 const nodesOf = (tensors: readonly Tensor[]): Node[] => tensors.map((tensor) => tensor.node);
 
@@ -22,6 +28,192 @@ export function cat(tensors: readonly Tensor[], options?: { readonly dim?: numbe
 /** Joins tensors of one shape along a new dim. */
 export function stack(tensors: readonly Tensor[], options?: { readonly dim?: number }): Tensor {
   return derive(tensors, joining.stack(nodesOf(tensors), options));
+}
+
+/** Joins along the second dim, vectors along their only one. */
+export function hstack(tensors: readonly Tensor[]): Tensor {
+  return derive(tensors, stacking.hstack(nodesOf(tensors)));
+}
+
+/** Joins as rows: vectors become matrices of one row. */
+export function vstack(tensors: readonly Tensor[]): Tensor {
+  return derive(tensors, stacking.vstack(nodesOf(tensors)));
+}
+
+/** Joins along the third dim. */
+export function dstack(tensors: readonly Tensor[]): Tensor {
+  return derive(tensors, stacking.dstack(nodesOf(tensors)));
+}
+
+/** Joins as columns: vectors become matrices of one column. */
+export function columnStack(tensors: readonly Tensor[]): Tensor {
+  return derive(tensors, stacking.columnStack(nodesOf(tensors)));
+}
+
+/** x with at least one dim. */
+export function atleast1d(x: Tensor): Tensor {
+  return derive([x], stacking.atLeast1d(x.node));
+}
+
+/** x with at least two dims; a vector becomes a row. */
+export function atleast2d(x: Tensor): Tensor {
+  return derive([x], stacking.atLeast2d(x.node));
+}
+
+/** x with at least three dims: [N] becomes [1, N, 1] and [M, N] becomes [M, N, 1]. */
+export function atleast3d(x: Tensor): Tensor {
+  return derive([x], stacking.atLeast3d(x.node));
+}
+
+/** The matrix with the given matrices along its diagonal and zeros elsewhere. */
+export function blockDiag(tensors: readonly Tensor[]): Tensor {
+  return derive(tensors, stacking.blockDiag(nodesOf(tensors)));
+}
+
+/** All combinations of one element of each vector, as rows. */
+export function cartesianProd(tensors: readonly Tensor[]): Tensor {
+  return derive(tensors, stacking.cartesianProd(nodesOf(tensors)));
+}
+
+/**
+ * Subsets of `r` elements of a vector, as rows in lexicographic order of their places.
+ * @example combinations(tensor([1, 2, 3])).shape // [3, 2]
+ */
+export function combinations(
+  x: Tensor,
+  {
+    r = 2,
+    withReplacement = false,
+  }: { readonly r?: number; readonly withReplacement?: boolean } = {},
+): Tensor {
+  if (x.ndim !== 1 || !Number.isInteger(r) || r < 0) {
+    throw new ShapeError(
+      `combinations: needs a vector and an integer r ≥ 0, got ${formatShape(x.shape)} and ${r}`,
+    );
+  }
+  if (r === 0) return derive([x], ir.full([0], 0, x.dtype));
+  const rows = stacking.subsets(x.shape[0], r, withReplacement);
+  return x.take(integers(rows.flat(), [rows.length, r], { device: x.device }));
+}
+
+function integers(values: readonly number[], shape: Shape, options: TensorOptions): Tensor {
+  const { dtype = "i32", ...rest } = options;
+  const result = Tensor.from(Int32Array.from(values), shape, { ...rest, dtype: "i32" });
+  return result.to(dtype);
+}
+
+/** Options of {@link trilIndices} and {@link triuIndices}. */
+export interface TriangleIndexOptions extends TensorOptions {
+  /** Which diagonal bounds the triangle. @defaultValue 0 */
+  readonly offset?: number;
+}
+
+function triangleIndices(
+  rows: number,
+  columns: number,
+  { offset = 0, ...options }: TriangleIndexOptions,
+  side: "lower" | "upper",
+): Tensor {
+  const places = stacking.trianglePlaces(rows, columns, offset, side);
+  const values = [...places.map(([row]) => row), ...places.map(([, column]) => column)];
+  return integers(values, [2, places.length], options);
+}
+
+/** Rows and columns of the lower triangle of a matrix, i32 [2, count]. */
+export function trilIndices(
+  rows: number,
+  columns: number,
+  options: TriangleIndexOptions = {},
+): Tensor {
+  return triangleIndices(rows, columns, options, "lower");
+}
+
+/** Rows and columns of the upper triangle of a matrix, i32 [2, count]. */
+export function triuIndices(
+  rows: number,
+  columns: number,
+  options: TriangleIndexOptions = {},
+): Tensor {
+  return triangleIndices(rows, columns, options, "upper");
+}
+
+/** Options of {@link searchsorted}. */
+export interface SearchsortedOptions extends searching.BucketOptions {
+  /** As `right`, by name. */
+  readonly side?: "left" | "right" | null;
+  /** The order that sorts an unsorted first argument, as `argsort` gives it. */
+  readonly sorter?: Tensor | null;
+}
+
+/**
+ * How many elements of each sorted row stand before a value (before or at it with `right`), i32.
+ * Shapes: sorted [N] with values of any shape, or sorted [..., N] with values [..., M].
+ */
+export function searchsorted(
+  sorted: Tensor,
+  values: TensorLike,
+  { sorter, ...options }: SearchsortedOptions = {},
+): Tensor {
+  const node = searching.searchsorted(sorted.node, operand(values), {
+    ...options,
+    sorter: sorter?.node,
+  });
+  return derive(sorter == null ? [sorted, values] : [sorted, values, sorter], node);
+}
+
+/** For each element how many boundaries (a sorted vector) lie before it, i32. */
+export function bucketize(
+  x: TensorLike,
+  boundaries: Tensor,
+  options?: searching.BucketOptions,
+): Tensor {
+  return derive([x, boundaries], searching.bucketize(operand(x), boundaries.node, options));
+}
+
+/** Whether each element is among the test elements, as bool. */
+export function isin(
+  elements: TensorLike,
+  test: TensorLike,
+  options?: { readonly invert?: boolean; readonly assumeUnique?: boolean },
+): Tensor {
+  const node = searching.isin(operand(elements), operand(test), options);
+  return derive([elements, test], node);
+}
+
+/** Options of {@link histogram}. */
+export interface HistogramOptions extends Omit<searching.HistogramOptions, "weight"> {
+  /** What each element counts, of the shape of x. */
+  readonly weight?: Tensor | null;
+}
+
+/** Counts of all elements in bins (their number, or their edges), and the edges. */
+export function histogram(
+  x: Tensor,
+  bins: number | Tensor,
+  { weight, ...options }: HistogramOptions = {},
+): { readonly hist: Tensor; readonly binEdges: Tensor } {
+  const sources = [x, bins, weight].filter((source) => source instanceof Tensor);
+  const edges = typeof bins === "number" ? bins : bins.node;
+  const parts = searching.histogram(x.node, edges, { ...options, weight: weight?.node });
+  return { hist: derive(sources, parts.hist), binEdges: derive(sources, parts.binEdges) };
+}
+
+/** Spacing of the samples of {@link trapezoid}. */
+export interface TrapezoidOptions extends Omit<running.TrapezoidOptions, "x"> {
+  /** Positions of the samples: a vector for `dim`, or of the shape of y. */
+  readonly x?: Tensor | null;
+}
+
+/** Integral of samples along a dim by the trapezoidal rule. */
+export function trapezoid(y: Tensor, { x, ...options }: TrapezoidOptions = {}): Tensor {
+  const node = running.trapezoid(y.node, { ...options, x: x?.node });
+  return derive(x == null ? [y] : [y, x], node);
+}
+
+/** Running integral of samples along a dim by the trapezoidal rule. */
+export function cumulativeTrapezoid(y: Tensor, { x, ...options }: TrapezoidOptions = {}): Tensor {
+  const node = running.cumulativeTrapezoid(y.node, { ...options, x: x?.node });
+  return derive(x == null ? [y] : [y, x], node);
 }
 
 /** `a` where the condition holds, `b` elsewhere; all three broadcast. */

@@ -9,13 +9,20 @@ import type { Storage } from "../engine/storage.ts";
 import { currentTrace, refuseInTrace } from "../engine/trace.ts";
 import * as ir from "../ir/build.ts";
 import type { DType } from "../ir/dtype.ts";
-import { dtypes, parseDType } from "../ir/dtype.ts";
+import { dtypes, isInteger, parseDType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
-import { formatShape, numel } from "../ir/shape.ts";
+import { broadcastShapes, formatShape, normalizeDim, numel, sameShape } from "../ir/shape.ts";
 import { assignCell, derivedCell, detachedCell, nodeOf, storedCell } from "./cells.ts";
 import type { HostData, NestedData, TensorData } from "./host.ts";
 import { decode, encode, formatData, naturalDType, toNested } from "./host.ts";
+import {
+  coordinatesOf,
+  distinctSlices,
+  highestOf,
+  lowestOf,
+  placesOfNonzero,
+} from "./host-shaped.ts";
 import * as activation from "./ops/activation.ts";
 import * as arithmetic from "./ops/arithmetic.ts";
 import * as diagonals from "./ops/diagonals.ts";
@@ -23,11 +30,21 @@ import * as indexing from "./ops/indexing.ts";
 import * as joining from "./ops/joining.ts";
 import * as linear from "./ops/linear.ts";
 import * as logic from "./ops/logic.ts";
+import * as numeric from "./ops/numeric.ts";
+import * as ordering from "./ops/ordering.ts";
 import * as reduce from "./ops/reduce.ts";
+import * as running from "./ops/running.ts";
 import * as scan from "./ops/scan.ts";
+import * as scattering from "./ops/scattering.ts";
+import * as searching from "./ops/searching.ts";
 import * as shapes from "./ops/shape.ts";
 import * as slicing from "./ops/slicing.ts";
 import * as softmax from "./ops/softmax.ts";
+import * as specialBessel from "./ops/special-bessel.ts";
+import * as specialGamma from "./ops/special-gamma.ts";
+import * as specialNormal from "./ops/special-normal.ts";
+import * as stacking from "./ops/stacking.ts";
+import * as statistics from "./ops/statistics.ts";
 import * as trigonometry from "./ops/trigonometry.ts";
 import { adoptCell, releaseCell } from "./scope.ts";
 
@@ -54,6 +71,52 @@ export interface ClampOptions {
 export interface TensorValuesAndIndices {
   readonly values: Tensor;
   readonly indices: Tensor;
+}
+
+/** Options of {@link Tensor.diff}. */
+export interface DiffOptions {
+  /** How often differences are taken. @defaultValue 1 */
+  readonly n?: number;
+  /** @defaultValue -1 */
+  readonly dim?: number;
+  /** Put before x along the dim. */
+  readonly prepend?: Tensor | null;
+  /** Put after x along the dim. */
+  readonly append?: Tensor | null;
+}
+
+/** Options of {@link Tensor.unique} and {@link Tensor.uniqueConsecutive}. */
+export interface UniqueOptions {
+  /** Whole slices along it are compared; without it single elements. */
+  readonly dim?: number | null;
+  /** Accepted for torch's sake: `unique` always sorts. */
+  readonly sorted?: boolean;
+  /** Asks for {@link UniqueParts}. */
+  readonly returnInverse?: boolean;
+  /** Asks for {@link UniqueParts}. */
+  readonly returnCounts?: boolean;
+}
+
+interface NoParts {
+  readonly returnInverse?: false;
+  readonly returnCounts?: false;
+}
+
+type AnyParts = { readonly returnInverse: true } | { readonly returnCounts: true };
+
+/** Distinct values, which of them each element is, and how often each occurs. */
+export interface UniqueParts {
+  readonly values: Tensor;
+  readonly inverse: Tensor;
+  readonly counts: Tensor;
+}
+
+/** Options of {@link Tensor.bincount}. */
+export interface BincountOptions {
+  /** What each element counts. */
+  readonly weights?: Tensor | undefined;
+  /** Least length of the result. @defaultValue 0 */
+  readonly minlength?: number;
 }
 
 const finalizers = new FinalizationRegistry<Cell>((cell) => cell.dispose());
@@ -600,6 +663,158 @@ export class Tensor {
     return pair(this, other, trigonometry.atan2);
   }
 
+  /** The inverse of sinh. */
+  asinh(): Tensor {
+    return derive([this], trigonometry.asinh(this.node));
+  }
+
+  /** The inverse of cosh; NaN below 1. */
+  acosh(): Tensor {
+    return derive([this], trigonometry.acosh(this.node));
+  }
+
+  /** The inverse of tanh; NaN outside [−1, 1]. */
+  atanh(): Tensor {
+    return derive([this], trigonometry.atanh(this.node));
+  }
+
+  /** sin(πx) / (πx), 1 at 0. */
+  sinc(): Tensor {
+    return derive([this], trigonometry.sinc(this.node));
+  }
+
+  /** Degrees to radians. */
+  deg2rad(): Tensor {
+    return derive([this], trigonometry.deg2rad(this.node));
+  }
+
+  /** Radians to degrees. */
+  rad2deg(): Tensor {
+    return derive([this], trigonometry.rad2deg(this.node));
+  }
+
+  /** √(a² + b²) without overflow on the way. */
+  hypot(other: TensorLike): Tensor {
+    return pair(this, other, numeric.hypot);
+  }
+
+  /** The size of a with the sign of b. */
+  copysign(other: TensorLike): Tensor {
+    return pair(this, other, numeric.copysign);
+  }
+
+  /** The next f32 after a towards b. */
+  nextafter(other: TensorLike): Tensor {
+    return pair(this, other, numeric.nextafter);
+  }
+
+  /** x · 2ⁿ. */
+  ldexp(other: TensorLike): Tensor {
+    return pair(this, other, numeric.ldexp);
+  }
+
+  /** aᵇ in floats: integers count as f32. */
+  floatPower(other: TensorLike): Tensor {
+    return pair(this, other, numeric.floatPower);
+  }
+
+  /** Elementwise maximum that prefers a number to NaN. */
+  fmax(other: TensorLike): Tensor {
+    return pair(this, other, numeric.fmax);
+  }
+
+  /** Elementwise minimum that prefers a number to NaN. */
+  fmin(other: TensorLike): Tensor {
+    return pair(this, other, numeric.fmin);
+  }
+
+  /** a · ln b, and 0 where a is 0. */
+  xlogy(other: TensorLike): Tensor {
+    return pair(this, other, numeric.xlogy);
+  }
+
+  /** log₂(2ᵃ + 2ᵇ) without overflow. */
+  logaddexp2(other: TensorLike): Tensor {
+    return pair(this, other, numeric.logaddexp2);
+  }
+
+  /** Greatest common divisor of integers. */
+  gcd(other: TensorLike): Tensor {
+    return pair(this, other, numeric.gcd);
+  }
+
+  /** Least common multiple of integers. */
+  lcm(other: TensorLike): Tensor {
+    return pair(this, other, numeric.lcm);
+  }
+
+  /** 0 below 0, 1 above 0 and `values` at 0. */
+  heaviside(values: TensorLike): Tensor {
+    return derive([this, values], numeric.heaviside(this.node, operand(values)));
+  }
+
+  /** x + value · a · b, all broadcast. */
+  addcmul(a: Tensor, b: TensorLike, options: { readonly value?: number } = {}): Tensor {
+    const node = numeric.addcmul(this.node, a.node, operand(b), options.value);
+    return derive([this, a, b], node);
+  }
+
+  /** x + value · a / b, all broadcast. */
+  addcdiv(a: Tensor, b: TensorLike, options: { readonly value?: number } = {}): Tensor {
+    const node = numeric.addcdiv(this.node, a.node, operand(b), options.value);
+    return derive([this, a, b], node);
+  }
+
+  /** x limited from below. */
+  clampMin(min: TensorLike): Tensor {
+    return this.clamp({ min });
+  }
+
+  /** x limited from above. */
+  clampMax(max: TensorLike): Tensor {
+    return this.clamp({ max });
+  }
+
+  /** ln |Γ(x)|. */
+  lgamma(): Tensor {
+    return derive([this], specialGamma.lgamma(this.node));
+  }
+
+  /** The derivative of lgamma. */
+  digamma(): Tensor {
+    return derive([this], specialGamma.digamma(this.node));
+  }
+
+  /** The n-th derivative of digamma. */
+  polygamma(n: number): Tensor {
+    return derive([this], specialGamma.polygamma(n, this.node));
+  }
+
+  /** ln of the multivariate gamma function of dimension p. */
+  mvlgamma(p: number): Tensor {
+    return derive([this], specialGamma.multigammaln(this.node, p));
+  }
+
+  /** 1 − erf x, with relative accuracy in the tail. */
+  erfc(): Tensor {
+    return derive([this], specialNormal.erfc(this.node));
+  }
+
+  /** The inverse of erf; ±∞ at ±1, NaN outside [−1, 1]. */
+  erfinv(): Tensor {
+    return derive([this], specialNormal.erfinv(this.node));
+  }
+
+  /** ln(x / (1 − x)); with `eps`, x is first limited to [eps, 1 − eps]. */
+  logit(options?: { readonly eps?: number | null }): Tensor {
+    return derive([this], specialNormal.logit(this.node, options));
+  }
+
+  /** Modified Bessel function of the first kind, order 0. */
+  i0(): Tensor {
+    return derive([this], specialBessel.i0(this.node));
+  }
+
   // Comparison and logic
 
   /** a = b, as bool. */
@@ -710,6 +925,37 @@ export class Tensor {
   /** x with finite numbers in place of NaN, ∞ and −∞. */
   nanToNum(options?: logic.NanToNumOptions): Tensor {
     return derive([this], logic.nanToNum(this.node, options));
+  }
+
+  /** Whether the sign bit is set, also for −0. */
+  signbit(): Tensor {
+    return derive([this], numeric.signbit(this.node));
+  }
+
+  /** Whether x is +∞. */
+  isposinf(): Tensor {
+    return derive([this], numeric.isposinf(this.node));
+  }
+
+  /** Whether x is −∞. */
+  isneginf(): Tensor {
+    return derive([this], numeric.isneginf(this.node));
+  }
+
+  /** |a − b| ≤ atol + rtol · |b|, or a = b, as bool. */
+  isclose(other: TensorLike, options?: numeric.CloseOptions): Tensor {
+    return derive([this, other], numeric.isclose(this.node, operand(other), options));
+  }
+
+  /** Whether `isclose` holds everywhere; reads the values. */
+  async allclose(other: TensorLike, options?: numeric.CloseOptions): Promise<boolean> {
+    return (await this.isclose(other, options).all().item()) !== 0;
+  }
+
+  /** Whether shapes and all elements are equal; reads the values. */
+  async equal(other: Tensor): Promise<boolean> {
+    if (!sameShape(this.shape, other.shape)) return false;
+    return (await this.eq(other).all().item()) !== 0;
   }
 
   // Reductions
@@ -841,6 +1087,91 @@ export class Tensor {
     return derive([this], softmax.logsumexp(this.node, dim, options));
   }
 
+  /** Sum over dims in which NaN counts as 0. */
+  nansum(options?: reduce.SumOptions): Tensor {
+    return derive([this], statistics.nansum(this.node, options));
+  }
+
+  /** Mean over dims of the elements that are no NaN. */
+  nanmean(options?: reduce.SumOptions): Tensor {
+    return derive([this], statistics.nanmean(this.node, options));
+  }
+
+  /** Smallest and largest elements over one dim or all. */
+  aminmax(options?: { readonly dim?: number | null; readonly keepdim?: boolean }): {
+    readonly min: Tensor;
+    readonly max: Tensor;
+  } {
+    const { min, max } = statistics.aminmax(this.node, options);
+    return { min: derive([this], min), max: derive([this], max) };
+  }
+
+  /** Standard deviation and mean over dims. */
+  stdMean(options?: reduce.VarianceOptions): { readonly std: Tensor; readonly mean: Tensor } {
+    const parts = statistics.stdMean(this.node, options);
+    return { std: derive([this], parts.std), mean: derive([this], parts.mean) };
+  }
+
+  /** The p-norm of a − b over all elements. */
+  dist(other: Tensor, options?: { readonly p?: number }): Tensor {
+    return derive([this, other], statistics.dist(this.node, other.node, options));
+  }
+
+  /** x whose slices along `dim` are scaled down to a p-norm of at most `maxnorm`. */
+  renorm(p: number, dim: number, maxnorm: number): Tensor {
+    return derive([this], statistics.renorm(this.node, p, dim, maxnorm));
+  }
+
+  /** The lower median of all elements, or values and indices along `dim`; NaN wins. */
+  median(): Tensor;
+  median(options: reduce.AlongOptions): TensorValuesAndIndices;
+  median(options?: reduce.AlongOptions): Tensor | TensorValuesAndIndices {
+    if (options === undefined) return derive([this], ordering.median(this.node));
+    return ordered(this, ordering.median(this.node, options));
+  }
+
+  /** As `median` over the elements that are no NaN. */
+  nanmedian(): Tensor;
+  nanmedian(options: reduce.AlongOptions): TensorValuesAndIndices;
+  nanmedian(options?: reduce.AlongOptions): Tensor | TensorValuesAndIndices {
+    if (options === undefined) return derive([this], ordering.nanmedian(this.node));
+    return ordered(this, ordering.nanmedian(this.node, options));
+  }
+
+  /** The most frequent value along a dim, the smallest of several, and its last index. */
+  mode(options?: ordering.OrderOptions): TensorValuesAndIndices {
+    return ordered(this, ordering.mode(this.node, options));
+  }
+
+  /** Quantiles along a dim or of all elements; several levels become a first dim. */
+  quantile(q: Tensor | number | readonly number[], options?: ordering.QuantileOptions): Tensor {
+    if (q instanceof Tensor) {
+      return derive([this, q], ordering.quantile(this.node, q.node, options));
+    }
+    return derive([this], ordering.quantile(this.node, q, options));
+  }
+
+  /** As `quantile` over the elements that are no NaN. */
+  nanquantile(q: Tensor | number | readonly number[], options?: ordering.QuantileOptions): Tensor {
+    if (q instanceof Tensor) {
+      return derive([this, q], ordering.nanquantile(this.node, q.node, options));
+    }
+    return derive([this], ordering.nanquantile(this.node, q, options));
+  }
+
+  /** ln Σ eˣ of the elements so far along `dim`, without overflow. */
+  logcumsumexp(dim: number): Tensor {
+    return derive([this], running.logcumsumexp(this.node, dim));
+  }
+
+  /** Differences of neighbours along a dim. */
+  diff(options: DiffOptions = {}): Tensor {
+    const { prepend, append, ...rest } = options;
+    const ends = [prepend, append].filter((end) => end != null);
+    const parts = { ...rest, prepend: prepend?.node, append: append?.node };
+    return derive([this, ...ends], running.diff(this.node, parts));
+  }
+
   // Shape
 
   /** The same elements in row-major order in another shape. */
@@ -913,9 +1244,20 @@ export class Tensor {
     return derive([this], shapes.tile(this.node, dims));
   }
 
-  /** Each element `repeats` times in a row along `dim`. */
-  repeatInterleave(repeats: number, options?: { readonly dim?: number }): Tensor {
-    return derive([this], shapes.repeatInterleave(this.node, repeats, options));
+  /** Each element `repeats` times in a row along `dim`, or each slice its own number of times. */
+  repeatInterleave(
+    repeats: number | readonly number[],
+    options: { readonly dim?: number } = {},
+  ): Tensor {
+    if (typeof repeats === "number") {
+      return derive([this], shapes.repeatInterleave(this.node, repeats, options));
+    }
+    const dim = normalizeDim("repeatInterleave", options.dim ?? 0, this.ndim);
+    if (options.dim === undefined && this.ndim !== 1) {
+      return this.ravel().repeatInterleave(repeats, { dim: 0 });
+    }
+    const places = shapes.repeatedPlaces(repeats, this.shape[dim]);
+    return this.indexSelect(dim, this.#integers(places, [places.length]));
   }
 
   /** Strided part of x, one range per leading dim. */
@@ -934,11 +1276,23 @@ export class Tensor {
   }
 
   /**
-   * Basic indexing as x[...] in Python: numbers remove their dim, ranges keep it (`[]` is the
-   * whole dim), null inserts a dim of size 1, `"..."` stands for the dims not named.
+   * Indexing as x[...] in Python: numbers remove their dim, ranges keep it (`[]` is the whole dim),
+   * null inserts a dim of size 1, `"..."` stands for the dims not named. Integer tensors pick
+   * elements together: their common shape takes the place of their dims, or comes first if those are
+   * not neighbours.
    */
-  index(entries: readonly slicing.IndexEntry[]): Tensor {
-    return derive([this], slicing.index(this.node, entries));
+  index(entries: readonly (slicing.IndexEntry | Tensor)[]): Tensor {
+    const tensors = entries.filter((entry) => entry instanceof Tensor);
+    const basic = entries.map((entry) => (entry instanceof Tensor ? ([] as const) : entry));
+    const part = slicing.index(this.node, basic);
+    if (tensors.length === 0) return derive([this], part);
+    const dims = slicing.dimsOfEntries(
+      basic,
+      entries.map((entry) => entry instanceof Tensor),
+      part.shape.length,
+    );
+    const nodes = tensors.map((tensor) => tensor.node);
+    return derive([this, ...tensors], scattering.indexTogether(part, nodes, dims));
   }
 
   /** Reverses dims. */
@@ -1013,6 +1367,71 @@ export class Tensor {
     return derive([this], diagonals.trace(this.node));
   }
 
+  /** Swaps two dims. */
+  swapaxes(axis0: number, axis1: number): Tensor {
+    return this.transpose(axis0, axis1);
+  }
+
+  /** As `movedim`. */
+  moveaxis(source: number | readonly number[], destination: number | readonly number[]): Tensor {
+    return this.movedim(source, destination);
+  }
+
+  /** All elements as one dim. */
+  ravel(): Tensor {
+    return this.reshape([-1]);
+  }
+
+  /** Expanded to the shape of another tensor. */
+  expandAs(other: Tensor): Tensor {
+    return this.expand(other.shape);
+  }
+
+  /** Reshaped to the shape of another tensor. */
+  reshapeAs(other: Tensor): Tensor {
+    return this.reshape(other.shape);
+  }
+
+  /** As `reshapeAs`. */
+  viewAs(other: Tensor): Tensor {
+    return this.reshape(other.shape);
+  }
+
+  /** Columns in reverse order: dim 1. */
+  fliplr(): Tensor {
+    return this.flip(1);
+  }
+
+  /** Rows in reverse order: dim 0. */
+  flipud(): Tensor {
+    return this.flip(0);
+  }
+
+  /** Parts along a dim: a number of nearly equal ones, or cut before each index. */
+  tensorSplit(sections: number | readonly number[], options?: { readonly dim?: number }): Tensor[] {
+    return stacking.tensorSplit(this.node, sections, options).map((node) => derive([this], node));
+  }
+
+  /** Parts along the second dim, of a vector along its only one. */
+  hsplit(sections: number | readonly number[]): Tensor[] {
+    return stacking.hsplit(this.node, sections).map((node) => derive([this], node));
+  }
+
+  /** Parts along the first dim. */
+  vsplit(sections: number | readonly number[]): Tensor[] {
+    return stacking.vsplit(this.node, sections).map((node) => derive([this], node));
+  }
+
+  /** Parts along the third dim. */
+  dsplit(sections: number | readonly number[]): Tensor[] {
+    return stacking.dsplit(this.node, sections).map((node) => derive([this], node));
+  }
+
+  /** The flattened tensor on the diagonal of a matrix. */
+  diagflat(options?: { readonly offset?: number }): Tensor {
+    return this.ravel().diagEmbed(options);
+  }
+
   // Indexing and sorting
 
   /** out[i][j] = x[index[i][j]][j] for dim 0. */
@@ -1030,11 +1449,16 @@ export class Tensor {
     return derive([this, index], indexing.indexSelect(this.node, index.node, dim));
   }
 
-  /** x with out[index[i][j]][j] = source[i][j] for dim 0. */
-  scatter(dim: number, index: Tensor, source: TensorLike): Tensor {
+  /** x with out[index[i][j]][j] = source[i][j] for dim 0; with `reduce` joined with x. */
+  scatter(
+    dim: number,
+    index: Tensor,
+    source: TensorLike,
+    options?: scattering.ScatterOptions,
+  ): Tensor {
     return derive(
       [this, index, source],
-      indexing.scatter(this.node, index.node, operand(source), dim),
+      scattering.scatterWith(this.node, index.node, operand(source), dim, options),
     );
   }
 
@@ -1077,6 +1501,185 @@ export class Tensor {
     return ordered(this, indexing.topk(this.node, k, options));
   }
 
+  /** x with the elements of `source` joined into the places the index names. */
+  scatterReduce(
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    reduction: scattering.ScatterReduction,
+    options?: scattering.ScatterReduceOptions,
+  ): Tensor {
+    const nodes = [this.node, index.node, source.node] as const;
+    return derive(
+      [this, index, source],
+      scattering.scatterReduce(...nodes, dim, reduction, options),
+    );
+  }
+
+  /** As `scatterReduce` for whole slices at the places a vector of indices names. */
+  indexReduce(
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    reduction: scattering.ScatterReduction,
+    options?: scattering.ScatterReduceOptions,
+  ): Tensor {
+    const nodes = [this.node, index.node, source.node] as const;
+    return derive([this, index, source], scattering.indexReduce(...nodes, dim, reduction, options));
+  }
+
+  /** x with one value in the slices a vector of indices names. */
+  indexFill(dim: number, index: Tensor, value: TensorLike): Tensor {
+    const node = scattering.indexFill(this.node, index.node, operand(value), dim);
+    return derive([this, index, value], node);
+  }
+
+  /**
+   * x with values at the places that index tensors for its leading dims name together (torch's x[i,
+   * j] = values); one bool mask with one value also fits.
+   */
+  indexPut(
+    indices: readonly Tensor[],
+    values: TensorLike,
+    options?: scattering.PutOptions,
+  ): Tensor {
+    const nodes = indices.map((index) => index.node);
+    const node = scattering.indexPut(this.node, nodes, operand(values), options);
+    return derive([this, ...indices, values], node);
+  }
+
+  /** Elements of the flattened tensor, in the shape of the index. */
+  take(index: Tensor): Tensor {
+    return derive([this, index], scattering.take(this.node, index.node));
+  }
+
+  /** x with elements of `source` at places of the flattened tensor. */
+  put(index: Tensor, source: Tensor, options?: scattering.PutOptions): Tensor {
+    const node = scattering.put(this.node, index.node, source.node, options);
+    return derive([this, index, source], node);
+  }
+
+  /** x with the elements of `source`, in row-major order, where the mask holds. */
+  maskedScatter(mask: Tensor, source: Tensor): Tensor {
+    const node = scattering.maskedScatter(this.node, mask.node, source.node);
+    return derive([this, mask, source], node);
+  }
+
+  /** x with `source` in the place of one slice along `dim`. */
+  selectScatter(source: Tensor, dim: number, index: number): Tensor {
+    return derive([this, source], scattering.selectScatter(this.node, source.node, dim, index));
+  }
+
+  /** x with `source` in the place of a strided range of slices along a dim. */
+  sliceScatter(source: Tensor, options?: scattering.SliceScatterOptions): Tensor {
+    return derive([this, source], scattering.sliceScatter(this.node, source.node, options));
+  }
+
+  /** x with `source` on a diagonal of the plane of two dims. */
+  diagonalScatter(source: Tensor, options?: diagonals.DiagonalOptions): Tensor {
+    return derive([this, source], scattering.diagonalScatter(this.node, source.node, options));
+  }
+
+  /** Sorted along the first dim. */
+  msort(): Tensor {
+    return derive([this], ordering.msort(this.node));
+  }
+
+  /** The k-th smallest value along a dim (k from 1) and its index. */
+  kthvalue(k: number, options?: ordering.OrderOptions): TensorValuesAndIndices {
+    return ordered(this, ordering.kthvalue(this.node, k, options));
+  }
+
+  /** Counts of elements in equal bins; elements outside and NaN do not count. */
+  histc(options?: searching.HistcOptions): Tensor {
+    return derive([this], searching.histc(this.node, options));
+  }
+
+  // Results whose shape depends on values: they read, so they are asynchronous and refuse jit
+
+  async #read(op: string): Promise<TensorData> {
+    refuseInTrace(`${op}, whose shape depends on values,`);
+    return this.data();
+  }
+
+  #integers(values: Int32Array, shape: Shape): Tensor {
+    return Tensor.from(values, shape, { device: this.device });
+  }
+
+  /** Indices of the elements that are not zero, i32 [count, ndim]. */
+  async nonzero(): Promise<Tensor> {
+    const places = placesOfNonzero(await this.#read("nonzero"));
+    return this.#integers(coordinatesOf(places, this.shape), [places.length, this.ndim]);
+  }
+
+  /** As `nonzero`. */
+  async argwhere(): Promise<Tensor> {
+    return this.nonzero();
+  }
+
+  /** The elements where a mask holds, as a vector; gradients flow back to them. */
+  async maskedSelect(mask: Tensor): Promise<Tensor> {
+    const shape = broadcastShapes("maskedSelect", this.shape, mask.shape);
+    if (mask.dtype !== "bool") {
+      throw new DTypeError(
+        `maskedSelect: mask must be bool, got ${mask.dtype}; compare it with ne(0)`,
+      );
+    }
+    const places = placesOfNonzero(await mask.broadcastTo(shape).#read("maskedSelect"));
+    return this.broadcastTo(shape)
+      .reshape([-1])
+      .indexSelect(0, this.#integers(places, [places.length]));
+  }
+
+  /** Distinct elements in ascending order, or distinct slices along `dim`. */
+  async unique(options?: UniqueOptions & NoParts): Promise<Tensor>;
+  async unique(options: UniqueOptions & AnyParts): Promise<UniqueParts>;
+  async unique(options: UniqueOptions = {}): Promise<Tensor | UniqueParts> {
+    return this.#distinct("unique", options, false);
+  }
+
+  /** The first of each run of equal neighbours. */
+  async uniqueConsecutive(options?: UniqueOptions & NoParts): Promise<Tensor>;
+  async uniqueConsecutive(options: UniqueOptions & AnyParts): Promise<UniqueParts>;
+  async uniqueConsecutive(options: UniqueOptions = {}): Promise<Tensor | UniqueParts> {
+    return this.#distinct("uniqueConsecutive", options, true);
+  }
+
+  async #distinct(
+    op: string,
+    { dim, returnInverse = false, returnCounts = false }: UniqueOptions,
+    consecutive: boolean,
+  ): Promise<Tensor | UniqueParts> {
+    const axis = dim == null ? 0 : normalizeDim(op, dim, this.ndim);
+    const source = dim == null ? this.reshape([-1]) : this;
+    const data = await source.#read(op);
+    const { first, inverse, counts } = distinctSlices(data, source.shape, axis, consecutive);
+    const values = source.detach().indexSelect(axis, this.#integers(first, [first.length]));
+    if (!returnInverse && !returnCounts) return values;
+    const places = this.#integers(inverse, dim == null ? this.shape : [inverse.length]);
+    return { values, inverse: places, counts: this.#integers(counts, [counts.length]) };
+  }
+
+  /**
+   * How often each of 0, 1, … occurs in a vector of integers ≥ 0 (i32), or the sums of their
+   * weights. Inside jit use `histc` or `scatterAdd` on zeros, whose sizes are known.
+   */
+  async bincount(options: BincountOptions = {}): Promise<Tensor> {
+    const { weights, minlength = 0 } = options;
+    const data = await this.#read("bincount");
+    const isVector = this.ndim === 1 && (isInteger(this.dtype) || this.dtype === "bool");
+    if (!isVector || lowestOf(data) < 0) {
+      throw new ShapeError(
+        `bincount: x must be a vector of integers ≥ 0, got ${this.dtype}${formatShape(this.shape)}`,
+      );
+    }
+    const length = Math.max(highestOf(data) + 1, minlength);
+    const dtype = weights === undefined ? "i32" : weights.dtype;
+    const zeros = derive([], ir.full([length], 0, dtype), this.device);
+    const ones = derive([], ir.full(this.shape, 1, dtype), this.device);
+    return zeros.scatterAdd(0, this.to("i32"), weights ?? ones);
+  }
+
   // Products
 
   /**
@@ -1112,9 +1715,32 @@ export class Tensor {
     return derive([this, other], linear.outer(this.node, other.node));
   }
 
-  /** bias + a · b with bias broadcast. */
-  addmm(a: Tensor, b: Tensor): Tensor {
-    return derive([this, a, b], linear.addmm(this.node, a.node, b.node));
+  /** beta · x + alpha · a · b with x broadcast. */
+  addmm(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
+    return derive([this, a, b], linear.addmm(this.node, a.node, b.node, options));
+  }
+
+  /** beta · x + alpha · (matrix times vector). */
+  addmv(matrix: Tensor, vector: Tensor, options?: linear.AddedProductOptions): Tensor {
+    return derive(
+      [this, matrix, vector],
+      linear.addmv(this.node, matrix.node, vector.node, options),
+    );
+  }
+
+  /** beta · x + alpha · (outer product of two vectors). */
+  addr(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
+    return derive([this, a, b], linear.addr(this.node, a.node, b.node, options));
+  }
+
+  /** beta · x + alpha · (products of two batches of matrices). */
+  baddbmm(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
+    return derive([this, a, b], linear.baddbmm(this.node, a.node, b.node, options));
+  }
+
+  /** beta · x + alpha · Σ over the batch of products of matrices. */
+  addbmm(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
+    return derive([this, a, b], linear.addbmm(this.node, a.node, b.node, options));
   }
 
   /** Matrices with the last dim of x on a diagonal and zeros elsewhere. */

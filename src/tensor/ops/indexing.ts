@@ -40,7 +40,7 @@ export function takeAlongDim(x: Node, index: Node, dim: number): Node {
 }
 
 /** A vector of indices along one dim, repeated over the other dims of `like`. */
-function indexAlong(op: string, index: Node, like: Node, axis: number): Node {
+export function indexAlong(op: string, index: Node, like: Node, axis: number): Node {
   if (index.shape.length > 1) {
     throw new ShapeError(`${op}: index must be a vector, got ${formatShape(index.shape)}`);
   }

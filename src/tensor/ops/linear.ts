@@ -98,10 +98,46 @@ export function outer(left: Node, right: Node): Node {
   return ir.mul(column, ir.broadcastTo(b, shape));
 }
 
-/** bias + a · b with bias broadcast. */
-export function addmm(bias: Node, a: Node, b: Node): Node {
-  const result = mm(a, b);
-  return ir.add(ir.broadcastTo(ir.cast(bias, result.dtype), result.shape), result);
+/** Factors of a sum of a tensor and a product. */
+export interface AddedProductOptions {
+  /** Factor of the tensor; with 0 it does not count at all, NaN or not. @defaultValue 1 */
+  readonly beta?: number;
+  /** Factor of the product. @defaultValue 1 */
+  readonly alpha?: number;
+}
+
+function plusProduct(x: Node, result: Node, { beta = 1, alpha = 1 }: AddedProductOptions): Node {
+  const scaled = alpha === 1 ? result : ir.mul(result, ir.fullLike(result, alpha));
+  if (beta === 0) return scaled;
+  const base = ir.broadcastTo(ir.cast(x, result.dtype), result.shape);
+  return ir.add(beta === 1 ? base : ir.mul(base, ir.fullLike(base, beta)), scaled);
+}
+
+/** beta · x + alpha · a · b with x broadcast. */
+export function addmm(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
+  return plusProduct(x, mm(a, b), options);
+}
+
+/** beta · x + alpha · (matrix a times vector b). */
+export function addmv(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
+  return plusProduct(x, mv(a, b), options);
+}
+
+/** beta · x + alpha · (outer product of two vectors). */
+export function addr(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
+  return plusProduct(x, outer(a, b), options);
+}
+
+/** beta · x + alpha · (products of two batches of matrices). */
+export function baddbmm(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
+  return plusProduct(x, bmm(a, b), options);
+}
+
+/** beta · x + alpha · Σ over the batch of the products of two batches of matrices. */
+export function addbmm(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
+  const products = bmm(a, b);
+  const total = ir.reshape(ir.reduceSum(products, [0]), products.shape.slice(1));
+  return plusProduct(x, total, options);
 }
 
 /**

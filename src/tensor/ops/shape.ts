@@ -190,3 +190,13 @@ export function repeatInterleave(
   const grown = ir.expand(column, x.shape.toSpliced(axis + 1, 0, repeats));
   return ir.reshape(grown, x.shape.with(axis, x.shape[axis] * repeats));
 }
+
+/** Each place 0 … size−1 as often as its count says. @throws {ShapeError} if counts do not fit. */
+export function repeatedPlaces(repeats: readonly number[], size: number): Int32Array {
+  if (repeats.length !== size || repeats.some((count) => !Number.isInteger(count) || count < 0)) {
+    throw new ShapeError(
+      `repeatInterleave: needs a count ≥ 0 for each of ${size} slices, got [${repeats.join(", ")}]`,
+    );
+  }
+  return Int32Array.from(repeats.flatMap((count, place) => range(count).fill(place)));
+}

@@ -114,6 +114,22 @@ export function index(x: Node, entries: readonly IndexEntry[]): Node {
   );
 }
 
+/** Dims of the result of {@link index} that the marked entries, whole ranges, stand for. */
+export function dimsOfEntries(
+  entries: readonly IndexEntry[],
+  marks: readonly boolean[],
+  rank: number,
+): number[] {
+  const kept = entries.filter((entry) => typeof entry !== "number" && entry !== "...").length;
+  let dim = 0;
+  return entries.flatMap((entry, i) => {
+    const at = dim;
+    if (entry === "...") dim += rank - kept;
+    else if (typeof entry !== "number") dim++;
+    return marks[i] ? [at] : [];
+  });
+}
+
 function singleIndex(x: Node, dim: number, at: number): Range {
   const size = x.shape[dim];
   if (!Number.isInteger(at) || at < -size || at >= size) {

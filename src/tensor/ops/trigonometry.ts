@@ -1,6 +1,7 @@
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { add, div, expm1, mul, neg, sub } from "./arithmetic.ts";
+import { lt, where } from "./logic.ts";
 import type { Operand } from "./operands.ts";
 import {
   broadcastOperands,
@@ -31,14 +32,81 @@ export function tanh(x: Node): Node {
   return ir.unary("tanh", toFloat(x));
 }
 
-/** (eˣ − e⁻ˣ) / 2, accurate near 0. */
-export function sinh(x: Node): Node {
-  return inComputeDType(x, (a) => mul(sub(expm1(a), expm1(neg(a))), 0.5));
+/** e^(x/2), squared and halved: overflows only where eˣ / 2 does. */
+function halfOfExp(x: Node): Node {
+  const root = ir.unary("exp", mul(x, 0.5));
+  return mul(mul(root, 0.5), root);
 }
 
-/** (eˣ + e⁻ˣ) / 2. */
+/** (eˣ − e⁻ˣ) / 2, accurate near 0 and finite wherever the result is. */
+export function sinh(x: Node): Node {
+  return inComputeDType(x, (a) => {
+    const small = lt(ir.unary("abs", a), 1);
+    // The unused branch sees 0, so that neither it nor its gradient overflows.
+    const near = where(small, a, 0);
+    const inner = mul(sub(expm1(near), expm1(neg(near))), 0.5);
+    return where(small, inner, sub(halfOfExp(a), halfOfExp(neg(a))));
+  });
+}
+
+/** (eˣ + e⁻ˣ) / 2, finite wherever the result is. */
 export function cosh(x: Node): Node {
-  return inComputeDType(x, (a) => mul(add(ir.unary("exp", a), ir.unary("exp", neg(a))), 0.5));
+  return inComputeDType(x, (a) => add(halfOfExp(a), halfOfExp(neg(a))));
+}
+
+/** Above it x² + 1 and x² − 1 round to x², and 2x is the whole sum. */
+const farOut = 1e8;
+
+/** ln(x + √(x² + 1)), the inverse of sinh, accurate near 0 and free of overflow. */
+export function asinh(x: Node): Node {
+  return inComputeDType(x, (a) => {
+    const below = lt(a, 0);
+    const size = where(below, neg(a), a);
+    const far = lt(farOut, size);
+    const inner = where(far, 1, size);
+    const squared = mul(inner, inner);
+    const root = ir.unary("sqrt", add(squared, 1));
+    const near = ir.unary("log1p", add(inner, div(squared, add(root, 1))));
+    const result = where(far, add(ir.unary("log", where(far, size, 1)), Math.LN2), near);
+    return where(below, neg(result), result);
+  });
+}
+
+/** ln(x + √(x² − 1)), the inverse of cosh; NaN below 1. */
+export function acosh(x: Node): Node {
+  return inComputeDType(x, (a) => {
+    const far = lt(farOut, a);
+    const above = sub(where(far, 1.5, a), 1);
+    const near = ir.unary("log1p", add(above, ir.unary("sqrt", mul(above, add(above, 2)))));
+    return where(far, add(ir.unary("log", where(far, a, 1)), Math.LN2), near);
+  });
+}
+
+/** ln((1 + x) / (1 − x)) / 2, the inverse of tanh; NaN outside [−1, 1]. */
+export function atanh(x: Node): Node {
+  return inComputeDType(x, (a) => mul(sub(ir.unary("log1p", a), ir.unary("log1p", neg(a))), 0.5));
+}
+
+/** sin(πx) / (πx), 1 at 0. */
+export function sinc(x: Node): Node {
+  return inComputeDType(x, (a) => {
+    const tiny = lt(ir.unary("abs", a), 1e-4);
+    const angle = mul(where(tiny, 1, a), Math.PI);
+    // The series keeps the derivatives at 0: 0 and −π² / 3.
+    const squared = mul(where(tiny, a, 0), where(tiny, a, 0));
+    const series = sub(1, mul(squared, Math.PI ** 2 / 6));
+    return where(tiny, series, div(ir.unary("sin", angle), angle));
+  });
+}
+
+/** Degrees to radians. */
+export function deg2rad(x: Node): Node {
+  return inComputeDType(x, (a) => mul(a, Math.PI / 180));
+}
+
+/** Radians to degrees. */
+export function rad2deg(x: Node): Node {
+  return inComputeDType(x, (a) => mul(a, 180 / Math.PI));
 }
 
 /**
@@ -57,7 +125,7 @@ function atanOfUnitInterval(q: Node): Node {
 }
 
 /** Whether the sign bit is set, also for −0. */
-function isNegative(x: Node): Node {
+export function isNegative(x: Node): Node {
   const zero = ir.fullLike(x, 0);
   const inverse = ir.div(ir.fullLike(x, 1), x);
   const isZero = ir.binary("eq", x, zero);
