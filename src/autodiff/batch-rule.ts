@@ -21,9 +21,10 @@ export type BatchRule<K extends Op> = (
 
 /**
  * One batching rule per primitive. `"leaf"`: there is no operand that could be batched; `"region"`:
- * the engine copies the mark, because its boundary moves with the region.
+ * the engine copies the mark, because its boundary moves with the region; `"loop"`: the engine
+ * batches the body.
  */
-export type BatchTable = { readonly [K in Op]: BatchRule<K> | "leaf" | "region" };
+export type BatchTable = { readonly [K in Op]: BatchRule<K> | "leaf" | "region" | "loop" };
 
 /** The operand with its batch dim; one that has none repeats. */
 export function batched({ node, isBatched }: BatchOperand, size: number): Node {

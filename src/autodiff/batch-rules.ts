@@ -156,4 +156,6 @@ export const batchRules: BatchTable = {
     ),
   checkpoint: "region",
   customGradient: "region",
+  loop: "loop",
+  part: "loop",
 };

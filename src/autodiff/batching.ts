@@ -7,6 +7,7 @@ import type { BatchOperand, BatchTable } from "./batch-rule.ts";
 import { batched } from "./batch-rule.ts";
 import { batchRules } from "./batch-rules.ts";
 import { batchCustomGradient } from "./custom-gradient.ts";
+import { batchLoop, batchPart } from "./loop-batch.ts";
 import { Copies, nodesSince } from "./region.ts";
 
 /** What random numbers drawn inside a batched function from a key that is not batched mean. */
@@ -82,6 +83,12 @@ function batchNode(node: Node, copies: Copies, size: number, options: BatchOptio
     isBatched: copies.has(source),
   }));
   if (node.op === "checkpoint") return checkpoint(operands[0].node, copies.boundaryOf(node));
+  if (node.op === "loop") {
+    return batchLoop(node, operands, size, (outputs, inputs) =>
+      batch(outputs, inputs, size, options),
+    );
+  }
+  if (node.op === "part") return batchPart(node, operands[0].node, size);
   if (node.op === "customGradient") {
     return batchCustomGradient(node, operands, size, (outputs, inputs) =>
       batch(outputs, inputs, size, options),

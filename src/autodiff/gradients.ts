@@ -4,6 +4,8 @@ import { isDifferentiable } from "../ir/graph.ts";
 import type { Node, NodeOf, OpNode } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { formatShape, numel, sameShape } from "../ir/shape.ts";
+import { dependents } from "./dependents.ts";
+import { loopGradient } from "./loop-gradient.ts";
 import type { Region } from "./region.ts";
 import { nodesSince, recompute } from "./region.ts";
 import type { VjpRule } from "./vjp-rule.ts";
@@ -12,20 +14,9 @@ import { vjpRules } from "./vjp-rules.ts";
 
 function operandCotangent<K extends Op>(node: OpNode<K>, g: Node, operand: number): Node | null {
   const rule: VjpRule<K> = vjpRules[node.op];
-  if (rule === "none" || rule === "region") return null;
+  if (rule === "none" || rule === "region" || rule === "loop") return null;
   if (typeof rule === "function") return rule(node, g, operand);
   return rule[operand]?.(node, g, operand) ?? null;
-}
-
-/** The nodes through which a gradient reaches `targets`. */
-function dependents(order: readonly Node[], targets: ReadonlySet<Node>): Set<Node> {
-  const found = new Set<Node>();
-  for (const node of order) {
-    if (!isDifferentiable(node)) continue;
-    const passes = vjpRules[node.op] !== "none" && node.src.some((source) => found.has(source));
-    if (passes || targets.has(node)) found.add(node);
-  }
-  return found;
 }
 
 /** The cotangents of one backward pass, summed in the order in which they arrive. */
@@ -65,6 +56,20 @@ class PendingRegions {
     );
     for (const { boundary } of due) this.#regions.delete(boundary);
     return due;
+  }
+}
+
+/** Cotangents of loops' results, until the pass comes to the loop itself. */
+class PendingLoops {
+  readonly #cotangents = new Map<Node, Map<number, Node>>();
+
+  add({ src: [loop], attrs: { index } }: NodeOf<"part">, cotangent: Node): void {
+    const known = this.#cotangents.get(loop) ?? new Map<number, Node>();
+    this.#cotangents.set(loop, known.set(index, cotangent));
+  }
+
+  of(loop: Node): ReadonlyMap<number, Node> | undefined {
+    return this.#cotangents.get(loop);
   }
 }
 
@@ -120,13 +125,22 @@ export function gradients(
 function backward(order: readonly Node[], targets: ReadonlySet<Node>, sums: Accumulator): void {
   const live = dependents(order, targets);
   const regions = new PendingRegions();
+  const loops = new PendingLoops();
   for (const node of order.toReversed()) {
     if (!live.has(node)) continue;
     for (const region of regions.takeBefore(node, targets.has(node))) {
       differentiateRegion(region, live, targets, sums);
     }
+    if (node.op === "loop") {
+      differentiateLoop(node, loops.of(node), live, sums);
+      continue;
+    }
     const g = sums.get(node);
     if (g === undefined) continue;
+    if (node.op === "part") {
+      loops.add(node, g);
+      continue;
+    }
     if (node.op === "checkpoint") {
       if (live.has(node.src[0])) regions.add(node, g);
       continue;
@@ -135,6 +149,17 @@ function backward(order: readonly Node[], targets: ReadonlySet<Node>, sums: Accu
       if (live.has(source)) sums.add(source, operandCotangent(node, g, operand));
     });
   }
+}
+
+function differentiateLoop(
+  node: NodeOf<"loop">,
+  cotangents: ReadonlyMap<number, Node> | undefined,
+  live: ReadonlySet<Node>,
+  sums: Accumulator,
+): void {
+  if (cotangents === undefined) return;
+  const results = loopGradient(node, cotangents, (source) => live.has(source), gradients);
+  node.src.forEach((source, i) => sums.add(source, results[i]));
 }
 
 /** Gradients of a recomputed region go to its cut: the nodes that the region reads. */

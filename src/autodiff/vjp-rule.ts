@@ -15,13 +15,15 @@ export type OperandRule<K extends Op> = (
  * How a cotangent passes an op:
  * - a function serves every operand, a list has one entry per operand (null: no gradient);
  * - `"none"`: the result is constant wherever it is differentiable, or not a float;
- * - `"region"`: the engine recomputes the region that the node closes (see region.ts).
+ * - `"region"`: the engine recomputes the region that the node closes (see region.ts);
+ * - `"loop"`: the engine collects the cotangents of all results of a loop (see loop-gradient.ts).
  */
 export type VjpRule<K extends Op> =
   | OperandRule<K>
   | readonly (OperandRule<K> | null)[]
   | "none"
-  | "region";
+  | "region"
+  | "loop";
 
 /** One gradient rule per primitive. */
 export type VjpTable = { readonly [K in Op]: VjpRule<K> };

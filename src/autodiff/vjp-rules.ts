@@ -27,4 +27,6 @@ export const vjpRules: VjpTable = {
   checkpoint: "region",
   customGradient: (node, g, operand) =>
     operand === 0 ? null : customCotangents(node, g)[operand - 1],
+  loop: "loop",
+  part: "loop",
 };

@@ -7,6 +7,7 @@ import { schedule } from "./schedule.ts";
 import type { Schedule } from "./schedule.ts";
 import { simplify } from "./simplify.ts";
 import { splitReductions } from "./split-reductions.ts";
+import { tidyLoops } from "./tidy-loops.ts";
 import type { WasmProgramCode, WasmTarget } from "./wasm/program-code.ts";
 import { writeProgram } from "./wasm/program-writer.ts";
 
@@ -34,10 +35,12 @@ export function planProgram(graph: Graph, options: CompileOptions = {}): Schedul
     if (options.verify === true) verifyGraph(result, pass);
     return result;
   };
-  const simple = check(simplify(assignLast(check(graph, "tracing"))), "simplify");
+  const tidy = check(tidyLoops(assignLast(check(graph, "tracing"))), "tidyLoops");
+  const simple = check(simplify(tidy), "simplify");
   const cut = check(splitReductions(check(legalize(simple), "legalize")), "splitReductions");
   const legal = check(simplify(cut), "simplify again");
-  return schedule(legal, fuse(legal, { fuse: options.fuse ?? true }));
+  const planBody = (body: Graph): Schedule => planProgram(body, options);
+  return schedule(legal, fuse(legal, { fuse: options.fuse ?? true }), planBody);
 }
 
 /** Compiles a graph to one WebAssembly module. */

@@ -37,7 +37,14 @@ const contractions: ReadonlySet<Op> = new Set<Op>([
   "convInputGrad",
   "convWeightGrad",
 ]);
-const specials: ReadonlySet<Op> = new Set<Op>(["scan", "scatter", "argsort", "custom", "concat"]);
+const specials: ReadonlySet<Op> = new Set<Op>([
+  "scan",
+  "scatter",
+  "argsort",
+  "custom",
+  "concat",
+  "loop",
+]);
 
 /** Whether `from` runs, directly or not, after `target`. */
 export function runsAfter(from: Group, target: Group): boolean {
@@ -65,6 +72,7 @@ class Grouping {
   }
 
   add(node: Node): void {
+    if (node.op === "part") return this.addPart(node);
     if (contractions.has(node.op) || specials.has(node.op)) {
       const needed = new Set([
         ...operandValues(node, this.isValue),
@@ -87,6 +95,13 @@ class Grouping {
     }
     const group = this.open(node, "loops", solo, needed);
     if (this.fuse && reduceOps[node.op] !== undefined) this.absorb(group);
+  }
+
+  /** A loop produces its results itself. */
+  private addPart(node: Node): void {
+    const group = this.producer.get(node.src[0]);
+    if (group === undefined) throw new CompileError("fuse: a loop's result comes before it");
+    this.record(group, node, new Set());
   }
 
   private readonly isValue = (node: Node): boolean => node.op === "input" || this.values.has(node);

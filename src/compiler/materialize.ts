@@ -30,6 +30,8 @@ const ownKernel: ReadonlySet<Op> = new Set<Op>([
   "convInputGrad",
   "convWeightGrad",
   "assign",
+  "loop",
+  "part",
 ]);
 
 /** Ops whose operands must be whole buffers in row-major order. */
@@ -39,6 +41,7 @@ const wholeBuffers: ReadonlySet<Op> = new Set<Op>([
   "convWeightGrad",
   "argsort",
   "custom",
+  "loop",
 ]);
 
 const isMovement = (node: Node): boolean =>

@@ -162,6 +162,13 @@ function locationName(location: Location): string {
   }
 }
 
+/** The value that an operand is a view of. */
+function wholeBuffer(operand: Node, values: readonly Node[]): Node {
+  let base = operand;
+  while (!values.includes(base) && base.src.length > 0) base = base.src[0];
+  return base;
+}
+
 function printStep(step: Step, nameOf: NameOf): string[] {
   switch (step.kind) {
     case "kernel":
@@ -179,6 +186,17 @@ function printStep(step: Step, nameOf: NameOf): string[] {
     case "sort":
     case "custom":
       return [`${nameOf(step.node)} = ${step.node.op}(${step.reads.map(nameOf).join(", ")})`];
+    case "loop": {
+      const { length, reverse, conditional } = step.node.attrs;
+      const results = step.results.map((node) => (node === null ? "–" : nameOf(node)));
+      const trips = conditional ? "while in0" : `${length} times${reverse ? " backward" : ""}`;
+      const body = printSchedule(step.body).split("\n");
+      const operands = step.node.src.map((source) => nameOf(wholeBuffer(source, step.reads)));
+      return [
+        `${results.join(", ")} = loop(${operands.join(", ")}) ${trips}`,
+        ...body.map((line) => `  ${line}`),
+      ];
+    }
     case "copy":
       return [`${locationName(step.to)} = copy ${locationName(step.from)} (${step.bytes} bytes)`];
     default:

@@ -1,7 +1,7 @@
 import { CompileError } from "../base/errors.ts";
 import { dtypeBytes } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
-import type { Node } from "../ir/node.ts";
+import type { Node, NodeOf } from "../ir/node.ts";
 import { numel } from "../ir/shape.ts";
 import { formKey } from "./affine.ts";
 import { buildLoopKernel } from "./build-kernel.ts";
@@ -10,6 +10,8 @@ import type { Fusion, Group } from "./fuse.ts";
 import type { Kernel } from "./kernel.ts";
 import { loadsOf } from "./loop-group.ts";
 import type { Member } from "./loop-group.ts";
+import { layoutLoop } from "./loop-layout.ts";
+import type { LoopLayout } from "./loop-layout.ts";
 import { stridedView } from "./lower.ts";
 import type { StridedView } from "./lower.ts";
 import { planMemory } from "./memory-plan.ts";
@@ -44,6 +46,18 @@ export type Step =
       readonly writes: Node[];
     }
   | {
+      readonly kind: "loop";
+      readonly node: NodeOf<"loop">;
+      /** One trip: its inputs and outputs are those of the body. */
+      readonly body: Schedule;
+      /** Nodes of the results, null where nobody reads one. */
+      readonly results: readonly (Node | null)[];
+      /** The loop's own block, whose place is the node's location. */
+      readonly layout: LoopLayout;
+      readonly reads: Node[];
+      readonly writes: Node[];
+    }
+  | {
       readonly kind: "copy";
       readonly from: Location;
       readonly to: Location;
@@ -61,6 +75,9 @@ export interface Schedule {
 
 const bytesOf = (node: Node): number => numel(node.shape) * dtypeBytes(node.dtype);
 
+/** Schedules the body of a loop. */
+export type PlanBody = (body: Graph) => Schedule;
+
 interface Copy {
   readonly source: Node;
   readonly to: Location;
@@ -69,6 +86,9 @@ interface Copy {
 class Scheduler {
   private readonly graph: Graph;
   private readonly fusion: Fusion;
+  private readonly planBody: PlanBody;
+  /** Bytes of loops' blocks, which stand under the loops' own nodes. */
+  private readonly blocks: Map<Node, number> = new Map();
   private readonly producers: Map<Node, Group> = new Map();
   private readonly readers: Map<Node, Group[]> = new Map();
   private readonly locations: Map<Node, Location> = new Map();
@@ -79,9 +99,10 @@ class Scheduler {
   /** Inputs that must be saved because something overwrites them before the end. */
   private readonly saved: Set<Node> = new Set();
 
-  constructor(graph: Graph, fusion: Fusion) {
+  constructor(graph: Graph, fusion: Fusion, planBody: PlanBody) {
     this.graph = graph;
     this.fusion = fusion;
+    this.planBody = planBody;
     this.results = new Set(graph.outputs.map((n) => (n.op === "assign" ? n.src[1] : n)));
     for (const group of fusion.groups) {
       for (const node of group.produces) this.producers.set(node, group);
@@ -206,7 +227,21 @@ class Scheduler {
     }
   }
 
+  private loop(group: Group, node: NodeOf<"loop">, reads: Node[]): Step {
+    const { body } = node.attrs;
+    const needed = this.needed(group);
+    const parts = group.produces.filter((made) => made.op === "part" && needed.has(made));
+    const results = body.outputs.map(
+      (_, i) => parts.find((made) => made.op === "part" && made.attrs.index === i) ?? null,
+    );
+    const schedule = this.planBody(body);
+    const layout = layoutLoop(node, schedule.temporaryBytes, results);
+    this.blocks.set(node, layout.bytes);
+    return { kind: "loop", node, body: schedule, results, layout, reads, writes: [node, ...parts] };
+  }
+
   private special(group: Group, node: Node, reads: Node[]): Step[] {
+    if (node.op === "loop") return [this.loop(group, node, reads)];
     if (numel(node.shape) === 0) return [];
     const writes = [node];
     if (node.op === "argsort") return [{ kind: "sort", node, reads, writes }];
@@ -233,7 +268,10 @@ class Scheduler {
     for (const copy of this.after) touch(copy.source, last);
     const kept = [...this.saved];
     const lifetimes = [
-      ...[...spans].map(([node, span]) => ({ bytes: bytesOf(node), ...span })),
+      ...[...spans].map(([node, span]) => ({
+        bytes: this.blocks.get(node) ?? bytesOf(node),
+        ...span,
+      })),
       ...kept.map((node) => ({ bytes: bytesOf(node), first: 0, last })),
     ];
     const plan = planMemory(lifetimes);
@@ -294,6 +332,6 @@ function readsOnlyInPlace(
 }
 
 /** Orders, places and lists everything a fused graph does. */
-export function schedule(graph: Graph, fusion: Fusion): Schedule {
-  return new Scheduler(graph, fusion).run();
+export function schedule(graph: Graph, fusion: Fusion, planBody: PlanBody): Schedule {
+  return new Scheduler(graph, fusion, planBody).run();
 }

@@ -76,9 +76,9 @@ export class Cell implements CellType {
     if (this.trace !== undefined) {
       return new UsageError(
         this.trace.isOpen
-          ? `jit: a value cannot be read while its function is traced, got a read of ${name}; ` +
+          ? `${this.trace.kind}: a value cannot be read while its function is traced, got a read of ${name}; ` +
               "return the tensor and read it outside, and use where() instead of branching on values"
-          : `jit: ${name} lived inside a traced function that has ended; ` +
+          : `${this.trace.kind}: ${name} lived inside a traced function that has ended; ` +
               "return it, or store it in a tensor made outside with assign()",
       );
     }

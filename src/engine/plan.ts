@@ -2,6 +2,7 @@ import { UsageError } from "../base/errors.ts";
 import { input } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { withSources } from "../ir/graph.ts";
+import { callsHost } from "../ir/loop.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import { attributesKey } from "../ir/node.ts";
 import { formatShape } from "../ir/shape.ts";
@@ -114,6 +115,6 @@ export function planGraph(roots: readonly Node[], isLeaf: IsLeaf): GraphPlan {
     for (const node of planner.order) built.set(node, withSources(node, node.src.map(get)));
     return { inputs, outputs: roots.map(get) };
   };
-  const hasCustom = planner.order.some((node) => node.op === "custom");
+  const hasCustom = planner.order.some(callsHost);
   return { key: planner.parts.join("\n"), leaves: planner.leaves, hasCustom, build };
 }

@@ -32,12 +32,15 @@ export class Trace {
   /** Arguments the function also closes over, with the cell it closes over. */
   readonly captured: Map<number, Cell> = new Map();
   readonly name: string;
+  /** Who records: `jit`, or a loop its body. */
+  readonly kind: string;
   isOpen = true;
   readonly #slotOf = new Map<Cell, number>();
   readonly #argumentOf = new Map<Cell, number>();
 
-  constructor(name: string) {
+  constructor(name: string, kind: string = "jit") {
     this.name = name;
+    this.kind = kind;
   }
 
   /**
@@ -62,7 +65,7 @@ export class Trace {
   /** The cell's value as this trace sees it; capturing it when it comes from outside. */
   nodeOf(cell: Cell, owner: object): Node {
     if (cell.isDisposed) throw cell.unusable();
-    if (cell.symbol !== undefined) return cell.symbol;
+    if (cell.symbol !== undefined && cell.trace === this) return cell.symbol;
     const slot = this.#slotFor(cell, owner);
     return this.updates.get(slot) ?? this.slots[slot].node;
   }
@@ -99,9 +102,10 @@ export class Trace {
   }
 
   #capture(cell: Cell, owner: object): number {
-    if (cell.trace !== undefined && cell.trace !== this) throw cell.unusable();
+    const isOuter = cell.trace !== this;
+    if (isOuter && cell.trace?.isOpen === false) throw cell.unusable();
     const node = input(cell.shape, cell.dtype);
-    if (cell.trace === undefined) {
+    if (isOuter) {
       return this.#addSlot(cell, { node, cell, owner, isConstant: false });
     }
     // Made from host data inside the trace: the program keeps it as a constant of its own.
@@ -139,7 +143,7 @@ export function withTrace<R>(trace: Trace | undefined, fn: () => R): R {
 export function refuseInTrace(what: string): void {
   if (current === undefined) return;
   throw new UsageError(
-    `${what}: not possible while ${current.name} is traced by jit, because values do not exist yet; ` +
-      "do it outside the jitted function",
+    `${what}: not possible while ${current.name} is traced by ${current.kind}, because values do not exist yet; ` +
+      `do it outside the ${current.kind === "jit" ? "jitted function" : "loop"}`,
   );
 }

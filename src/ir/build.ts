@@ -2,7 +2,14 @@ import { range, sameNumbers } from "../base/integers.ts";
 import type { DType } from "./dtype.ts";
 import type { Node } from "./node.ts";
 import { makeNode } from "./node.ts";
-import type { ConvAttrs, ConvGradAttrs, ExtremumAttrs, OpAttrs, WindowAttrs } from "./ops.ts";
+import type {
+  ConvAttrs,
+  ConvGradAttrs,
+  ExtremumAttrs,
+  LoopAttrs,
+  OpAttrs,
+  WindowAttrs,
+} from "./ops.ts";
 import type { Shape } from "./shape.ts";
 import { sameShape } from "./shape.ts";
 
@@ -319,4 +326,14 @@ export function customGradient(x: Node, operands: readonly Node[], rule: number)
 /** Marks the output of a checkpointed region. */
 export function checkpoint(x: Node, boundary: number): Node {
   return makeNode("checkpoint", [x], { boundary });
+}
+
+/** Trips of a body over [initial carries, slice operands, whole operands]; read it with `part`. */
+export function loop(src: readonly Node[], attrs: LoopAttrs): Node {
+  return makeNode("loop", [...src], attrs);
+}
+
+/** A result of a loop: the last value of a carry, or a stacked result. */
+export function part(of: Node, index: number): Node {
+  return makeNode("part", [of], { index });
 }

@@ -85,8 +85,18 @@ export function printGraph(graph: Graph): string {
     if (names.has(node)) continue;
     const name = `%${count++}`;
     names.set(node, name);
-    const attrs = attributesKey(node.attrs).slice(0, -1);
     const operands = node.src.map((source) => ` ${names.get(source) ?? "?"}`).join("");
+    if (node.op === "loop") {
+      const { body, ...rest } = node.attrs;
+      lines.push(`${name} = loop{${attributesKey(rest).slice(0, -1)}}${operands}`);
+      lines.push(
+        ...printGraph(body)
+          .split("\n")
+          .map((line) => `  ${line}`),
+      );
+      continue;
+    }
+    const attrs = attributesKey(node.attrs).slice(0, -1);
     lines.push(
       `${name} = ${node.op}${attrs === "" ? "" : `{${attrs}}`} ${node.dtype}${formatShape(node.shape)}${operands}`,
     );
@@ -105,7 +115,9 @@ export function graphKey(graph: Graph): string {
     const operands = node.src.map((source) => numbers.get(source)).join(",");
     numbers.set(node, numbers.size);
     const type = node.op === "constant" ? node.dtype : "";
-    parts.push(`${node.op}${type}(${operands})${attributesKey(node.attrs)}`);
+    // The boundary of a mark counts nodes, and differs from trace to trace.
+    const attrs = node.op === "checkpoint" ? "" : attributesKey(node.attrs);
+    parts.push(`${node.op}${type}(${operands})${attrs}`);
   }
   parts.push(graph.outputs.map((node) => numbers.get(node)).join(","));
   return parts.join("\n");
@@ -120,6 +132,7 @@ export function verifyGraph(graph: Graph, pass: string): void {
         `verify after ${pass}: input ${node.id} is not listed among the inputs`,
       );
     }
+    if (node.op === "loop") verifyGraph(node.attrs.body, `${pass}, loop body`);
     const type = inferType(node.op, node.src, node.attrs, node);
     if (type.dtype !== node.dtype || !sameShape(type.shape, node.shape)) {
       throw new CompileError(

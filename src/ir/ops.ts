@@ -1,4 +1,5 @@
 import type { DType } from "./dtype.ts";
+import type { LoopBody } from "./loop.ts";
 import type { Shape } from "./shape.ts";
 
 /** No attributes. */
@@ -61,6 +62,22 @@ export interface ConvAttrs {
 export interface ConvGradAttrs extends ConvAttrs {
   /** Spatial sizes of the input (for convInputGrad) or of the kernel (for convWeightGrad). */
   readonly sizes: readonly number[];
+}
+
+/**
+ * A loop: `src` = [initial carries, slice operands, whole operands], in the order of the body's
+ * inputs. Trip t reads element t of dim 0 of each slice operand and stores element t of each
+ * stacked result; `reverse` goes from the last to the first.
+ */
+export interface LoopAttrs {
+  readonly body: LoopBody;
+  readonly carries: number;
+  readonly slices: number;
+  /** Number of trips; the most there can be of a conditional loop. */
+  readonly length: number;
+  readonly reverse: boolean;
+  /** Whether the first carry is a bool that says if there is another trip. */
+  readonly conditional: boolean;
 }
 
 /**
@@ -177,6 +194,10 @@ export interface OpAttrs {
   readonly checkpoint: { readonly boundary: number };
   /** src = [x, …operands]: x, whose gradient goes to the operands as a registered rule says. */
   readonly customGradient: { readonly rule: number };
+  /** Trips of a body, see LoopAttrs. Its own value is empty, `part` reads its results. */
+  readonly loop: LoopAttrs;
+  /** src = [loop]: the last value of a carry, or what the trips stored, stacked along dim 0. */
+  readonly part: { readonly index: number };
 }
 
 /** Name of a primitive. */
@@ -261,4 +282,6 @@ export const opClass: Readonly<Record<Op, OpClass>> = {
   barrier: "structure",
   checkpoint: "structure",
   customGradient: "structure",
+  loop: "structure",
+  part: "structure",
 };

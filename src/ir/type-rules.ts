@@ -3,7 +3,7 @@ import { product } from "../base/integers.ts";
 import type { DType } from "./dtype.ts";
 import { dtypeBytes, isFloat, isInteger } from "./dtype.ts";
 import type { Node } from "./node.ts";
-import type { ConvAttrs, ExtremumAttrs, Op, OpAttrs, ReduceAttrs } from "./ops.ts";
+import type { ConvAttrs, ExtremumAttrs, LoopAttrs, Op, OpAttrs, ReduceAttrs } from "./ops.ts";
 import type { Shape } from "./shape.ts";
 import { formatShape, sameShape } from "./shape.ts";
 
@@ -140,6 +140,60 @@ const convRule: Rule<ConvAttrs> = (src, attrs) => {
   }
   const sizes = outputSizes("conv", attrs, x.shape.slice(2), w.shape.slice(2));
   return { shape: [x.shape[0], w.shape[0], ...sizes], dtype: x.dtype };
+};
+
+const sameType = (a: TensorType, b: TensorType): boolean =>
+  a.dtype === b.dtype && sameShape(a.shape, b.shape);
+
+/** An operand or result of a loop: one element per trip along dim 0. */
+const stacked = (node: Node, length: number): TensorType => ({
+  shape: [length, ...node.shape],
+  dtype: node.dtype,
+});
+
+const loopRule: Rule<LoopAttrs> = (src, attrs) => {
+  const { body, carries, slices, length, conditional } = attrs;
+  requireCount("loop", src, body.inputs.length);
+  if (!Number.isInteger(length) || length < 0) {
+    throw new ShapeError(`loop: length must be an integer ≥ 0, got ${length}`);
+  }
+  src.forEach((node, i) => {
+    const isSlice = i >= carries && i < carries + slices;
+    const wanted = isSlice ? stacked(body.inputs[i], length) : body.inputs[i];
+    if (!sameType(node, wanted)) {
+      throw new ShapeError(
+        `loop: operand ${i} must be ${typeText(wanted)} as its body reads it, got ${typeText(node)}`,
+      );
+    }
+  });
+  body.inputs.slice(0, carries).forEach((carry, i) => {
+    const next = body.outputs[i];
+    if (next === undefined || !sameType(carry, next)) {
+      throw new ShapeError(
+        `loop: carry ${i} must stay ${typeText(carry)}, got ${next === undefined ? "nothing" : typeText(next)}`,
+      );
+    }
+  });
+  if (conditional) {
+    const [go] = body.outputs;
+    if (carries === 0 || go.dtype !== "bool" || go.shape.length > 0) {
+      throw new ShapeError("loop: the first carry of a conditional loop must be bool[]");
+    }
+    if (slices > 0 || body.outputs.length > carries) {
+      throw new ShapeError("loop: a conditional loop has no slices and no stacked results");
+    }
+  }
+  return { shape: [0], dtype: "bool" };
+};
+
+const partRule: Rule<OpAttrs["part"]> = ([from], { index }) => {
+  if (from?.op !== "loop" || from.attrs.body.outputs[index] === undefined) {
+    throw new ShapeError(`part: needs a loop with a result ${index}, got ${from?.op}`);
+  }
+  const { body, carries, length } = from.attrs;
+  const output = body.outputs[index];
+  if (index >= carries) return stacked(output, length);
+  return { shape: output.shape, dtype: output.dtype };
 };
 
 /** Type rule of every op: the executable specification of the IR. */
@@ -395,6 +449,8 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
   barrier: (src) => ({ shape: src[0].shape, dtype: src[0].dtype }),
   checkpoint: (src) => ({ shape: src[0].shape, dtype: src[0].dtype }),
   customGradient: (src) => ({ shape: src[0].shape, dtype: src[0].dtype }),
+  loop: loopRule,
+  part: partRule,
 };
 
 function requireIndex(op: string, x: Node, index: Node, dim: number): void {

@@ -50,6 +50,21 @@ export function tensorsOf(tree: unknown, found: Tensor[] = []): Tensor[] {
   return found;
 }
 
+/** All tensors of a tree in order, each with where it is: `carry.hidden[0]`. */
+export function tensorLeaves(
+  tree: unknown,
+  path: string,
+  found: { readonly path: string; readonly tensor: Tensor }[] = [],
+): { readonly path: string; readonly tensor: Tensor }[] {
+  if (tree instanceof Tensor) found.push({ path, tensor: tree });
+  else if (Array.isArray(tree))
+    tree.forEach((item, i) => tensorLeaves(item, `${path}[${i}]`, found));
+  else if (isPlainObject(tree)) {
+    for (const key of Object.keys(tree)) tensorLeaves(tree[key], `${path}.${key}`, found);
+  }
+  return found;
+}
+
 /** A copy of a tree with its tensors replaced. */
 export function mapTensors<T>(tree: T, replace: (tensor: Tensor) => Tensor): T {
   const map = (value: unknown): unknown => {

@@ -42,6 +42,7 @@ export function outline(step: Step): string {
     case "sort":
     case "custom":
     case "copy":
+    case "loop":
       return step.kind;
     default:
       return step satisfies never;

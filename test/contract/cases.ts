@@ -2,6 +2,7 @@ import type { Op } from "../../src/ir/ops.ts";
 import { contractionRows } from "./cases-contraction.ts";
 import { binaryRows, otherElementwiseRows, unaryRows } from "./cases-elementwise.ts";
 import { indexingRows } from "./cases-indexing.ts";
+import { loopRows } from "./cases-loop.ts";
 import { movementRows } from "./cases-movement.ts";
 import { reduceRows } from "./cases-reduce.ts";
 import { leafRows, structureRows } from "./cases-structure.ts";
@@ -18,4 +19,5 @@ export const opCases: Readonly<Record<Op, readonly Case[]>> = {
   ...indexingRows,
   ...contractionRows,
   ...structureRows,
+  ...loopRows,
 };

@@ -6,6 +6,7 @@ import type { Node } from "../../src/ir/node.ts";
 import type { Op } from "../../src/ir/ops.ts";
 import type { Shape } from "../../src/ir/shape.ts";
 import { numel } from "../../src/ir/shape.ts";
+import { loopOf } from "../contract/cases-loop.ts";
 import { geometries } from "./convolution-cases.ts";
 import { uniform } from "./evaluate.ts";
 
@@ -191,5 +192,27 @@ export const batchCases: Readonly<Record<Op, readonly BatchCase[] | string>> = {
       floats([2]),
       floats([2]),
     ]),
+  ],
+  loop: [
+    batchCase(
+      "carries, slices and a whole",
+      (x, y, w) => {
+        const operands = { carries: [x, w], slices: [y], wholes: [w] };
+        const results = loopOf(3, operands, ([sum, kept], [row], [factor]) => {
+          const next = b.add(b.mul(sum, factor), row);
+          return [next, kept, b.mul(row, row), factor];
+        });
+        const stacked = b.reduceSum(b.add(results[2], results[3]), [0]);
+        return b.add(b.add(results[0], results[1]), b.reshape(stacked, [1, 2]));
+      },
+      [floats([1, 2]), floats([3, 1, 2]), floats([1, 2])],
+    ),
+  ],
+  part: [
+    batchCase(
+      "a stacked result",
+      (x) => loopOf(3, { slices: [x] }, (_, [row]) => [b.unary("sin", row)])[0],
+      [floats([3, 2])],
+    ),
   ],
 };

@@ -4,13 +4,12 @@ import type { BinaryOp, UnaryOp } from "../../src/ir/build.ts";
 import type { Op } from "../../src/ir/ops.ts";
 import type { Shape } from "../../src/ir/shape.ts";
 import { convAttrs, convolutionCases } from "./convolution-cases.ts";
+import { loopOf } from "../contract/cases-loop.ts";
 import type { Sample } from "./evaluate.ts";
 import { exactly, integers, sample } from "./evaluate.ts";
 import type { Build, GradcheckOptions } from "./gradcheck.ts";
 
-const squareRule = registerGradient(([x], _result, g) => [
-  b.mul(g, b.mul(x, b.fullLike(x, 2))),
-]);
+const squareRule = registerGradient(([x], _result, g) => [b.mul(g, b.mul(x, b.fullLike(x, 2)))]);
 
 /** One function whose gradients are compared with finite differences. */
 export interface GradCase {
@@ -373,5 +372,69 @@ export const gradCases: Readonly<Record<Op, readonly GradCase[] | string>> = {
   ],
   checkpoint: [
     gradCase("region", (x) => b.checkpoint(b.unary("sin", b.mul(x, x)), 0), [sample([3])], 3),
+  ],
+  loop: [
+    gradCase(
+      "carry, slices and a whole, from the last",
+      (x, y, w) => {
+        const operands = { carries: [x], slices: [y], wholes: [w] };
+        const [last, all] = loopOf(
+          3,
+          operands,
+          ([h], [row], [weight]) => {
+            const next = b.unary("tanh", b.add(b.mul(h, weight), row));
+            return [next, b.mul(next, h)];
+          },
+          { reverse: true },
+        );
+        return b.mul(last, b.reshape(b.reduceSum(all, [0]), [1, 2]));
+      },
+      [sample([1, 2]), sample([3, 1, 2], -2, 2, 2), sample([1, 2], -2, 2, 3)],
+      2,
+    ),
+    gradCase(
+      "a carry that meets the others late, one that never does",
+      (x, y) => {
+        const operands = { carries: [x, b.mul(x, x), b.unary("sin", y)] };
+        const [a, c] = loopOf(4, operands, ([p, q, r]) => [b.mul(q, p), b.add(p, q), b.mul(r, r)]);
+        return b.add(a, b.mul(c, y));
+      },
+      [sample([2], 0.2, 0.9), sample([2], -1, 1, 2)],
+      3,
+    ),
+    gradCase(
+      "a loop in a loop",
+      (x, y) => {
+        const [last] = loopOf(2, { carries: [x], slices: [y] }, ([h], [rows]) => {
+          const [inner] = loopOf(3, { carries: [h], slices: [rows] }, ([p], [row]) => [
+            b.unary("sin", b.mul(p, row)),
+          ]);
+          return [b.add(inner, h)];
+        });
+        return last;
+      },
+      [sample([2]), sample([2, 3, 2], -2, 2, 2)],
+      2,
+    ),
+    gradCase(
+      "a product with a whole, and a checkpointed region",
+      (x, w) => {
+        const [last] = loopOf(2, { carries: [x], wholes: [w] }, ([h], _, [u]) => {
+          const product = b.dot(h, u);
+          return [b.checkpoint(b.unary("tanh", product), product.id)];
+        });
+        return last;
+      },
+      [sample([2, 2]), sample([2, 2], -1, 1, 2)],
+      2,
+    ),
+  ],
+  part: [
+    gradCase(
+      "a stacked result alone",
+      (x) => loopOf(3, { slices: [x] }, (_, [row]) => [b.unary("exp", row)])[0],
+      [sample([3, 2])],
+      3,
+    ),
   ],
 };

@@ -18,6 +18,7 @@ import {
   evaluateWhere,
 } from "./elementwise.ts";
 import { evaluateArgsort, evaluateGather, evaluateScatter, evaluateTopk } from "./indexing.ts";
+import { evaluateLoop, evaluatePart } from "./loop.ts";
 import {
   evaluateConcat,
   evaluateExpand,
@@ -108,6 +109,8 @@ const evaluators: { readonly [K in Op]: Evaluate<K> } = {
   barrier: first,
   checkpoint: first,
   customGradient: first,
+  loop: (node, src) => evaluateLoop(node, src, evaluateNode),
+  part: evaluatePart,
 };
 
 function evaluateCustom(node: OpNode<"custom">, src: readonly Values[]): Values {

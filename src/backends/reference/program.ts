@@ -59,6 +59,13 @@ function requireSupported(node: Node): void {
   }
 }
 
+function requireAllSupported(nodes: readonly Node[]): void {
+  for (const node of nodes) {
+    requireSupported(node);
+    if (node.op === "loop") requireAllSupported(topologicalOrder(node.attrs.body.outputs));
+  }
+}
+
 /** For each step, the nodes no later step and no output needs. */
 function releasePlan(steps: readonly Node[], kept: ReadonlySet<Node>): Node[][] {
   const plan: Node[][] = steps.map(() => []);
@@ -96,7 +103,7 @@ export class ReferenceProgram implements Program {
   constructor(graph: Graph, bytesOf: BytesOf) {
     verifyGraph(graph, "compile");
     const nodes = topologicalOrder(graph.outputs);
-    nodes.forEach(requireSupported);
+    requireAllSupported(nodes);
     this.#graph = graph;
     this.#bytesOf = bytesOf;
     this.#steps = nodes.filter((node) => node.op !== "input");

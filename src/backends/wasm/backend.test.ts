@@ -338,7 +338,7 @@ describe("host functions", () => {
   const code: Partial<WasmProgramCode> = {
     hostCalls: [
       {
-        step: 0,
+        call: 0,
         kernel: "test-double",
         inputs: [{ argument: 0, byteOffset: 4, dtype: "f32", elements: 2 }],
         output: { argument: 1, byteOffset: 0, dtype: "f32", elements: 2 },

@@ -4,8 +4,8 @@ import { exportedMath, nativeMath, renderScalarMath } from "../../compiler/wasm/
 import type { Platform } from "./platform.ts";
 import type { RunSteps } from "./thread-pool.ts";
 
-/** Calls the host function of a step. */
-export type HostCallback = (step: number, args: number) => void;
+/** Calls the host function of a host call. */
+export type HostCallback = (call: number, args: number) => void;
 
 /** The calling thread's instance of a program. */
 export interface ProgramInstance {

@@ -79,7 +79,7 @@ export class WasmProgram implements Program {
     this.block = host.memory.heap.allocate(tableBytes + code.constants.byteLength);
     host.memory.write(this.block.address + tableBytes, code.constants);
     this.setArgument(this.sizes.length + 2, this.block.address + tableBytes);
-    this.instance = host.instantiator.instantiate(code, (step, args) => this.callHost(step, args));
+    this.instance = host.instantiator.instantiate(code, (call, args) => this.callHost(call, args));
   }
 
   run(inputs: readonly Buffer[], outputs: readonly Buffer[]): void {
@@ -214,9 +214,9 @@ export class WasmProgram implements Program {
     }
   }
 
-  private callHost(step: number, args: number): void {
-    const call = this.code.hostCalls.find((candidate) => candidate.step === step);
-    invariant(call !== undefined, `step ${step} has a host call`);
+  private callHost(number: number, args: number): void {
+    const call = this.code.hostCalls.find((candidate) => candidate.call === number);
+    invariant(call !== undefined, `host call ${number} exists`);
     const kernel = customKernel(call.kernel);
     if (kernel === undefined) {
       throw new UsageError(

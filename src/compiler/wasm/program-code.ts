@@ -30,9 +30,9 @@ export interface HostOperand {
   readonly elements: number;
 }
 
-/** A `custom` op: the program calls ("env", "host")(step, args) on thread 0. */
+/** A `custom` op: the program calls ("env", "host")(call, args) on thread 0. */
 export interface HostCall {
-  readonly step: number;
+  readonly call: number;
   /** Name given to registerCustomKernel. */
   readonly kernel: string;
   readonly inputs: readonly HostOperand[];

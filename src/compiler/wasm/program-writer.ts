@@ -4,20 +4,21 @@ import type { Graph } from "../../ir/graph.ts";
 import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
-import { leafAxes } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
-import { epilogueShape } from "../loop-group.ts";
-import { kernelForms, planLoops } from "../loops.ts";
-import type { Loop, LoopNest } from "../loops.ts";
-import type { Location, Schedule, Step } from "../schedule.ts";
+import type { Loop } from "../loops.ts";
+import type { Schedule, Step } from "../schedule.ts";
 import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { defineBarrier } from "./barrier.ts";
 import { controlBlock } from "./control-block.ts";
 import { contractionCall, hasSimpleBatch } from "./contraction-call.ts";
+import { epilogueNest } from "./epilogue-nest.ts";
+import type { EpilogueNest } from "./epilogue-nest.ts";
+import { Frame } from "./frame.ts";
 import { planKernel } from "./kernel-plan.ts";
 import { scratchBytes, writeKernel } from "./kernel-renderer.ts";
 import type { LoopRange } from "./kernel-renderer.ts";
+import { writeLoop } from "./loop-code.ts";
 import type {
   HostCall,
   HostOperand,
@@ -30,13 +31,16 @@ import { ScalarLanes } from "./scalar-lanes.ts";
 import { defineSort } from "./sort-kernel.ts";
 import { isWorthSplitting, kernelCost } from "./step-cost.ts";
 import type { StepCost } from "./step-cost.ts";
-import { SyncPlan } from "./sync-plan.ts";
+import { LoopSyncPlan, SyncPlan } from "./sync-plan.ts";
 import { VectorLanes } from "./vector-lanes.ts";
 import { VectorMath } from "./vector-math.ts";
 
 const MAXIMUM_PAGES = 65536;
 const libraryFunctions = ["gemm_thread", "conv_thread", "conv_weight_gradient_thread"] as const;
 const epilogueParams = ["i32", "i32", "i32", "i32", "i32", "i32"] as const;
+const stepParams = ["i32", "i32", "i32"] as const;
+/** Products in a loop's body that are shorter stay on one thread: every trip would wait twice. */
+const PARALLEL_BODY_FLOPS = 400_000;
 /** Local of the argument table in kernels and epilogues. */
 const ARGS = 0;
 
@@ -52,8 +56,7 @@ interface CompiledStep {
 /** Writes one program module. */
 class ProgramWriter {
   private readonly module: ModuleBuilder = new ModuleBuilder();
-  private readonly graph: Graph;
-  private readonly plan: Schedule;
+  private readonly frame: Frame;
   private readonly target: WasmTarget;
   private readonly library: ReadonlyMap<string, FunctionRef>;
   private readonly host: FunctionRef;
@@ -66,8 +69,7 @@ class ProgramWriter {
   private workspaceBytes: number = 0;
 
   constructor(graph: Graph, plan: Schedule, target: WasmTarget) {
-    this.graph = graph;
-    this.plan = plan;
+    this.frame = new Frame(graph, plan, false);
     this.target = target;
     const { module } = this;
     const { shared } = target;
@@ -89,15 +91,16 @@ class ProgramWriter {
   }
 
   write(): WasmProgramCode {
-    const { steps } = this.plan;
-    const compiled = steps.map((step, i) => this.step(step, i));
+    const { plan } = this.frame;
+    const { steps } = plan;
+    const compiled = steps.map((step) => this.step(step, this.frame));
     const sync = new SyncPlan(
-      this.plan,
+      plan,
       compiled.map((step) => step.parallel),
     );
     const functions = compiled.map((step, i) => {
       const waits = sync.waitsBefore(i);
-      return this.module.function(`step${i}_${step.facts.name}`, ["i32", "i32", "i32"], [], (f) => {
+      return this.module.function(`step${i}_${step.facts.name}`, [...stepParams], [], (f) => {
         if (waits) f.get(1).call(this.barrier);
         this.guarded(f, steps[i], () => step.write(f));
         if (step.finish === undefined) return;
@@ -111,7 +114,7 @@ class ProgramWriter {
       bytes: this.module.build({ names: true }),
       kernels: compiled.map((step) => step.facts),
       stepCount: steps.length,
-      temporaryBytes: this.plan.temporaryBytes,
+      temporaryBytes: plan.temporaryBytes,
       workspaceBytesPerThread: this.workspaceBytes,
       constants: new Uint8Array(Int32Array.from(this.constants).buffer),
       hostCalls: this.hostCalls,
@@ -122,7 +125,7 @@ class ProgramWriter {
   /** State is updated in place only while no index was out of range: a failed run changes none. */
   private guarded(f: FunctionBuilder, step: Step, body: () => void): void {
     const writes =
-      step.kind === "copy" ? [step.to] : step.writes.map((node) => this.locationOf(node));
+      step.kind === "copy" ? [step.to] : step.writes.map((node) => this.frame.locationOf(node));
     if (!writes.some((location) => location.kind === "input")) {
       body();
       return;
@@ -147,41 +150,12 @@ class ProgramWriter {
     this.module.export(ref, "run");
   }
 
-  private get argumentCount(): number {
-    return this.graph.inputs.length + this.graph.outputs.length;
-  }
-
-  /** Pushes an entry of the argument table. */
-  private pushArgument(f: FunctionBuilder, args: number, index: number): void {
-    f.get(args).load("i32.load", 4 * index);
-  }
-
-  private pushLocation(f: FunctionBuilder, args: number, location: Location): void {
-    if (location.kind === "input") this.pushArgument(f, args, location.index);
-    else if (location.kind === "output") {
-      this.pushArgument(f, args, this.graph.inputs.length + location.index);
-    } else {
-      this.pushArgument(f, args, this.argumentCount);
-      if (location.offset !== 0) f.i32(location.offset).emit("i32.add");
-    }
-  }
-
-  private locationOf(node: Node): Location {
-    const location = this.plan.locations.get(node);
-    invariant(location !== undefined, `${node.op} has no place in memory`);
-    return location;
-  }
-
-  private pushBase(f: FunctionBuilder, args: number, node: Node): void {
-    this.pushLocation(f, args, this.locationOf(node));
-  }
-
   /** Pushes the address of this thread's workspace. */
-  private pushWorkspace(f: FunctionBuilder): void {
-    this.pushArgument(f, 2, this.argumentCount + 1);
+  private pushWorkspace(f: FunctionBuilder, frame: Frame): void {
+    frame.pushArgument(f, 2, frame.workspace);
     f.get(0);
     // Sizes are known only when all steps are: the stride sits at the start of the constants.
-    this.pushArgument(f, 2, this.argumentCount + 2);
+    frame.pushArgument(f, 2, frame.constants);
     f.load("i32.load", 0).emit("i32.mul", "i32.add");
   }
 
@@ -191,18 +165,20 @@ class ProgramWriter {
     this.constants[0] = this.workspaceBytes;
   }
 
-  private step(step: Step, index: number): CompiledStep {
+  private step(step: Step, frame: Frame): CompiledStep {
     switch (step.kind) {
       case "kernel":
-        return this.kernelStep(step.kernel);
+        return this.kernelStep(step.kernel, frame);
       case "contraction":
-        return this.contractionStep(step);
+        return this.contractionStep(step, frame);
       case "sort":
-        return this.sortStep(step.node);
+        return this.sortStep(step.node, frame);
       case "custom":
-        return this.customStep(step.node, index);
+        return this.customStep(step.node, frame);
+      case "loop":
+        return this.loopStep(step, frame);
       case "copy":
-        return this.copyStep(step);
+        return this.copyStep(step, frame);
       default:
         return step satisfies never;
     }
@@ -212,7 +188,7 @@ class ProgramWriter {
     return { name, ...cost, threads: parallel ? this.target.threads : 1, isLibraryCall };
   }
 
-  private kernelStep(kernel: Kernel): CompiledStep {
+  private kernelStep(kernel: Kernel, frame: Frame): CompiledStep {
     const plan = planKernel(kernel);
     const cost = kernelCost(kernel);
     const parallel = this.target.threads > 1 && plan.parallel !== null && isWorthSplitting(cost);
@@ -228,7 +204,7 @@ class ProgramWriter {
         kernel,
         {
           lanes: { vector: this.vector, scalar: this.scalar },
-          pushBase: (g, value) => this.pushBase(g, ARGS, value),
+          pushBase: (g, value) => frame.pushBase(g, ARGS, value),
           pushScratch: (g) => g.get(3),
           ranges,
         },
@@ -245,7 +221,7 @@ class ProgramWriter {
         const call = (push: () => void): void => {
           f.get(2);
           push();
-          if (scratch > 0) this.pushWorkspace(f);
+          if (scratch > 0) this.pushWorkspace(f, frame);
           else f.i32(0);
           f.call(ref);
         };
@@ -284,12 +260,15 @@ class ProgramWriter {
     f.release(start, end, chunk);
   }
 
-  private contractionStep(step: Extract<Step, { kind: "contraction" }>): CompiledStep {
+  private contractionStep(
+    step: Extract<Step, { kind: "contraction" }>,
+    frame: Frame,
+  ): CompiledStep {
     const { node, operands, epilogue } = step;
     const nest = epilogue === null ? null : epilogueNest(node, epilogue);
     const fused = epilogue !== null && nest !== null && hasSimpleBatch(node, operands);
-    const index = fused ? this.plan.steps.length + this.epilogues.length : -1;
-    if (fused) this.epilogues.push(this.defineEpilogue(epilogue, nest));
+    const index = fused ? this.frame.plan.steps.length + this.epilogues.length : -1;
+    if (fused) this.epilogues.push(this.defineEpilogue(epilogue, nest, frame));
     const options = { fma: this.target.fma, shared: this.target.shared, epilogue: index };
     const call = contractionCall(node, operands, options);
     this.needWorkspace(call.workspaceBytes);
@@ -302,10 +281,11 @@ class ProgramWriter {
       0,
     );
     const cost = { bytes, flops: call.flops };
-    const later = epilogue !== null && !fused ? this.kernelStep(epilogue) : null;
-    const parallel = this.target.threads > 1 && numel(node.shape) > 0;
+    const later = epilogue !== null && !fused ? this.kernelStep(epilogue, frame) : null;
+    const isLong = !frame.isBody || call.flops >= PARALLEL_BODY_FLOPS;
+    const parallel = this.target.threads > 1 && numel(node.shape) > 0 && isLong;
     const pushOperand = (f: FunctionBuilder, i: number, extra: number): void => {
-      this.pushBase(f, 2, operands[i].value);
+      frame.pushBase(f, 2, operands[i].value);
       const offset = 4 * (operands[i].offset + extra);
       if (offset !== 0) f.i32(offset).emit("i32.add");
     };
@@ -318,25 +298,31 @@ class ProgramWriter {
       ),
       parallel,
       write: (f) => {
-        const desc = f.local("i32");
-        this.pushArgument(f, 2, this.argumentCount + 2);
-        f.i32(descriptor).emit("i32.add").set(desc);
-        f.get(desc).get(2).store("i32.store", call.epilogueArgsOffset);
-        for (const [a, b, c] of call.repeats) {
-          f.get(desc);
-          pushOperand(f, 0, a);
-          pushOperand(f, 1, b);
-          this.pushBase(f, 2, node);
-          if (c !== 0) f.i32(4 * c).emit("i32.add");
-          this.pushWorkspace(f);
-          f.get(0).get(1).call(library);
-        }
+        const callAll = (): void => {
+          const desc = f.local("i32");
+          frame.pushArgument(f, 2, frame.constants);
+          f.i32(descriptor).emit("i32.add").set(desc);
+          f.get(desc).get(2).store("i32.store", call.epilogueArgsOffset);
+          for (const [a, b, c] of call.repeats) {
+            f.get(desc);
+            pushOperand(f, 0, a);
+            pushOperand(f, 1, b);
+            frame.pushBase(f, 2, node);
+            if (c !== 0) f.i32(4 * c).emit("i32.add");
+            this.pushWorkspace(f, frame);
+            if (parallel) f.get(0).get(1);
+            else f.i32(0).i32(1);
+            f.call(library);
+          }
+        };
+        if (parallel) callAll();
+        else this.onFirstThread(f, callAll);
       },
       ...(later === null ? {} : { finish: later.write }),
     };
   }
 
-  private defineEpilogue(kernel: Kernel, nest: EpilogueNest): FunctionRef {
+  private defineEpilogue(kernel: Kernel, nest: EpilogueNest, frame: Frame): FunctionRef {
     const ranges = new Map<Loop, LoopRange>();
     const between = (loop: Loop | null, start: number, end: number): void => {
       if (loop !== null) ranges.set(loop, { start: (f) => f.get(start), end: (f) => f.get(end) });
@@ -355,7 +341,7 @@ class ProgramWriter {
         kernel,
         {
           lanes: { vector: this.vector, scalar: this.scalar },
-          pushBase: (g, value) => this.pushBase(g, ARGS, value),
+          pushBase: (g, value) => frame.pushBase(g, ARGS, value),
           pushScratch: (g) => g.i32(0),
           ranges,
         },
@@ -364,7 +350,7 @@ class ProgramWriter {
     });
   }
 
-  private sortStep(node: Node): CompiledStep {
+  private sortStep(node: Node, frame: Frame): CompiledStep {
     invariant(node.op === "argsort", "sort steps hold argsort");
     const source = node.src[0];
     const [rows, n] = source.shape;
@@ -375,7 +361,7 @@ class ProgramWriter {
       flops: numel(node.shape) * 8 * Math.ceil(Math.log2(n + 1)),
     };
     const parallel = this.target.threads > 1 && rows > 1 && isWorthSplitting(cost);
-    const value = this.valueUnder(source);
+    const value = frame.valueUnder(source);
     const body = (f: FunctionBuilder, start: () => void, end: () => void): void => {
       const [row, last] = f.locals("i32", 2);
       start();
@@ -385,16 +371,16 @@ class ProgramWriter {
       f.get(row).get(last).emit("i32.lt_s");
       f.if(() => {
         f.loop((again) => {
-          this.pushBase(f, 2, value);
+          frame.pushBase(f, 2, value);
           f.get(row)
             .i32(n * dtypeBytes(source.dtype))
             .emit("i32.mul", "i32.add");
-          this.pushBase(f, 2, node);
+          frame.pushBase(f, 2, node);
           f.get(row)
             .i32(4 * n)
             .emit("i32.mul", "i32.add")
             .i32(n);
-          this.pushWorkspace(f);
+          this.pushWorkspace(f, frame);
           f.call(sort);
           f.get(row).i32(1).emit("i32.add").tee(row).get(last).emit("i32.lt_s").brIf(again);
         });
@@ -424,29 +410,16 @@ class ProgramWriter {
     };
   }
 
-  /** The buffer a contiguous view shows. */
-  private valueUnder(node: Node): Node {
-    let base = node;
-    while (!this.plan.locations.has(base)) {
-      invariant(base.src.length > 0, "a whole-buffer operand has a buffer");
-      base = base.src[0];
-    }
-    return base;
-  }
-
-  private customStep(node: Node, step: number): CompiledStep {
+  private customStep(node: Node, frame: Frame): CompiledStep {
     invariant(node.op === "custom", "custom steps hold custom ops");
-    const operand = (part: Node): HostOperand => {
-      const location = this.locationOf(this.valueUnder(part));
-      const place = { dtype: part.dtype, elements: numel(part.shape), byteOffset: 0 };
-      if (location.kind === "input") return { ...place, argument: location.index };
-      if (location.kind === "output") {
-        return { ...place, argument: this.graph.inputs.length + location.index };
-      }
-      return { ...place, argument: this.argumentCount, byteOffset: location.offset };
-    };
+    const operand = (part: Node): HostOperand => ({
+      dtype: part.dtype,
+      elements: numel(part.shape),
+      ...frame.place(frame.locationOf(frame.valueUnder(part))),
+    });
+    const call = this.hostCalls.length;
     this.hostCalls.push({
-      step,
+      call,
       kernel: node.attrs.name,
       inputs: node.src.map(operand),
       output: operand(node),
@@ -458,54 +431,60 @@ class ProgramWriter {
     return {
       facts: this.facts(`custom_${node.attrs.name}`, { bytes, flops: 0 }, false),
       parallel: false,
-      write: (f) => this.onFirstThread(f, () => f.i32(step).get(2).call(this.host)),
+      write: (f) => this.onFirstThread(f, () => f.i32(call).get(2).call(this.host)),
     };
   }
 
-  private copyStep(step: Extract<Step, { kind: "copy" }>): CompiledStep {
+  /** A loop is a step whose own steps run for every trip; short ones stay on one thread. */
+  private loopStep(step: Extract<Step, { kind: "loop" }>, outer: Frame): CompiledStep {
+    const { node, body } = step;
+    const { length, conditional } = node.attrs;
+    const frame = new Frame(node.attrs.body, body, true);
+    const compiled = body.steps.map((part) => this.step(part, frame));
+    const parallel = compiled.some((part) => part.parallel);
+    const sync = new LoopSyncPlan(
+      step,
+      compiled.map((part) => part.parallel),
+    );
+    const functions = compiled.map((part, i) =>
+      this.module.function(`trip${i}_${part.facts.name}`, [...stepParams], [], (f) => {
+        if (parallel && sync.waitsBefore(i)) f.get(1).call(this.barrier);
+        part.write(f);
+        if (part.finish === undefined) return;
+        if (parallel) f.get(1).call(this.barrier);
+        part.finish(f);
+      }),
+    );
+    const barrier = parallel ? this.barrier : null;
+    const code = { step, outer, frame, functions, barrier, waitsFirst: sync.waitsFirst };
+    const trips = conditional ? 1 : length;
+    const cost = { bytes: 0, flops: 0 };
+    for (const { facts } of compiled) {
+      cost.bytes += facts.bytes * trips;
+      cost.flops += facts.flops * trips;
+    }
+    return {
+      facts: this.facts("loop", cost, parallel),
+      parallel,
+      write: (f) => {
+        if (parallel) writeLoop(f, code);
+        else this.onFirstThread(f, () => writeLoop(f, code));
+      },
+    };
+  }
+
+  private copyStep(step: Extract<Step, { kind: "copy" }>, frame: Frame): CompiledStep {
     return {
       facts: this.facts("copy", { bytes: 2 * step.bytes, flops: 0 }, false),
       parallel: false,
       write: (f) =>
         this.onFirstThread(f, () => {
-          this.pushLocation(f, 2, step.to);
-          this.pushLocation(f, 2, step.from);
+          frame.pushLocation(f, 2, step.to);
+          frame.pushLocation(f, 2, step.from);
           f.i32(step.bytes).memoryCopy();
         }),
     };
   }
-}
-
-interface EpilogueNest {
-  readonly loops: LoopNest;
-  readonly batch: Loop | null;
-  readonly rows: Loop | null;
-  readonly columns: Loop | null;
-}
-
-/** The loops [batch, rows, columns] of a contraction's result, if the epilogue walks just those. */
-function epilogueNest(node: Node, kernel: Kernel): EpilogueNest | null {
-  if (node.op === "convWeightGrad" || kernel.inner.length > 0 || kernel.stashes.length > 0)
-    return null;
-  if (kernel.phases.some((phase) => phase.level !== "inner")) return null;
-  const forms = kernelForms(kernel);
-  const axes = kernel.outer.flatMap(leafAxes).filter((axis) => axis.size !== 1);
-  const loops: (Loop | null)[] = [];
-  let at = 0;
-  for (const size of epilogueShape(node)) {
-    const part = [];
-    let covered = 1;
-    while (covered < size && at < axes.length) {
-      covered *= axes[at].size;
-      part.push(axes[at++]);
-    }
-    if (covered !== size) return null;
-    const merged = planLoops({ ...kernel, outer: part, inner: [] }, forms).outer;
-    if (merged.length > 1) return null;
-    loops.push(merged[0] ?? null);
-  }
-  const outer = loops.filter((loop) => loop !== null);
-  return { loops: { outer, inner: [] }, batch: loops[0], rows: loops[1], columns: loops[2] };
 }
 
 /** Renders a scheduled graph as one WebAssembly module. */

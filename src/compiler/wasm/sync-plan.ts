@@ -19,6 +19,47 @@ interface Touches {
 const overlap = (a: readonly Range[], b: readonly Range[]): boolean =>
   a.some((x) => b.some((y) => x.space === y.space && x.start < y.end && y.start < x.end));
 
+/** The buffer a location is in, told from all others. */
+type SpaceOf = (location: Exclude<Location, { readonly kind: "temporary" }>) => string;
+
+const ownSpace: SpaceOf = (location) => `${location.kind}${location.index}`;
+
+function range(location: Location, bytes: number, spaceOf: SpaceOf): Range {
+  if (location.kind === "temporary") {
+    const { offset } = location;
+    return { space: "temporary", start: offset, end: offset + Math.max(bytes, 1) };
+  }
+  return { space: spaceOf(location), start: 0, end: Math.max(bytes, 1) };
+}
+
+function touchesOf(plan: Schedule, step: Step, parallel: boolean, spaceOf: SpaceOf): Touches {
+  if (step.kind === "copy") {
+    return {
+      parallel,
+      reads: [range(step.from, step.bytes, spaceOf)],
+      writes: [range(step.to, step.bytes, spaceOf)],
+    };
+  }
+  const rangeOf = (node: Node): Range[] => {
+    const location = plan.locations.get(node);
+    if (location === undefined) return [];
+    const own = step.kind === "loop" && node === step.node ? step.layout.bytes : 0;
+    const bytes = numel(node.shape) * dtypeBytes(node.dtype);
+    return [range(location, Math.max(own, bytes), spaceOf)];
+  };
+  return { parallel, reads: step.reads.flatMap(rangeOf), writes: step.writes.flatMap(rangeOf) };
+}
+
+/** Whether two steps must not run at the same time. */
+function conflict(earlier: Touches, later: Touches): boolean {
+  return (
+    (earlier.parallel || later.parallel) &&
+    (overlap(earlier.writes, later.reads) ||
+      overlap(earlier.writes, later.writes) ||
+      overlap(earlier.reads, later.writes))
+  );
+}
+
 /**
  * Tells before which steps the threads must meet: where a step touches bytes that an earlier one,
  * since the last meeting, touched from another thread. Temporaries that share bytes count too.
@@ -29,14 +70,8 @@ export class SyncPlan {
   constructor(plan: Schedule, parallel: readonly boolean[]) {
     let pending: Touches[] = [];
     plan.steps.forEach((step, i) => {
-      const touches = this.touches(plan, step, parallel[i]);
-      const wait = pending.some(
-        (earlier) =>
-          (earlier.parallel || touches.parallel) &&
-          (overlap(earlier.writes, touches.reads) ||
-            overlap(earlier.writes, touches.writes) ||
-            overlap(earlier.reads, touches.writes)),
-      );
+      const touches = touchesOf(plan, step, parallel[i], ownSpace);
+      const wait = pending.some((earlier) => conflict(earlier, touches));
       this.waits.push(wait);
       pending = wait ? [touches] : [...pending, touches];
     });
@@ -45,32 +80,52 @@ export class SyncPlan {
   waitsBefore(step: number): boolean {
     return this.waits[step];
   }
-
-  private touches(plan: Schedule, step: Step, parallel: boolean): Touches {
-    if (step.kind === "copy") {
-      return {
-        parallel,
-        reads: [range(step.from, step.bytes)],
-        writes: [range(step.to, step.bytes)],
-      };
-    }
-    const rangeOf = (node: Node): Range[] => {
-      const location = plan.locations.get(node);
-      return location === undefined
-        ? []
-        : [range(location, numel(node.shape) * dtypeBytes(node.dtype))];
-    };
-    return { parallel, reads: step.reads.flatMap(rangeOf), writes: step.writes.flatMap(rangeOf) };
-  }
 }
 
-function range(location: Location, bytes: number): Range {
-  if (location.kind === "temporary") {
-    return {
-      space: "temporary",
-      start: location.offset,
-      end: location.offset + Math.max(bytes, 1),
-    };
+/** Trips after which every pair of neighbours has been looked at, with carries both ways round. */
+const TRIPS = 4;
+
+/**
+ * Tells where the threads must meet in every trip of a loop, looking at several trips in a row:
+ * a trip reads the carries that the one before wrote. They meet at least once per trip, so that no
+ * thread is more than one trip ahead: two argument tables then suffice.
+ */
+export class LoopSyncPlan {
+  /** Whether they meet at the start of a trip. */
+  readonly waitsFirst: boolean;
+  private readonly waits: boolean[];
+
+  constructor(loop: Extract<Step, { kind: "loop" }>, parallel: readonly boolean[]) {
+    const { body, node } = loop;
+    const { carries, conditional } = node.attrs;
+    this.waits = body.steps.map(() => false);
+    // Whether there is another trip was written by one thread and is read by all.
+    this.waitsFirst = conditional;
+    const spaceIn =
+      (trip: number): SpaceOf =>
+      ({ kind, index }) => {
+        if (index >= carries) return `${kind}${index}${kind === "output" ? `.${trip}` : ""}`;
+        return `carry${index}.${(trip + (kind === "output" ? 0 : 1)) % 2}`;
+      };
+    for (let isStable = false; !isStable;) {
+      isStable = true;
+      let pending: Touches[] = [];
+      for (let trip = 0; trip < TRIPS; trip++) {
+        if (this.waitsFirst) pending = [];
+        body.steps.forEach((step, i) => {
+          const touches = touchesOf(body, step, parallel[i], spaceIn(trip));
+          if (!this.waits[i] && pending.some((earlier) => conflict(earlier, touches))) {
+            this.waits[i] = true;
+            isStable = false;
+          }
+          pending = this.waits[i] ? [touches] : [...pending, touches];
+        });
+      }
+    }
+    this.waitsFirst ||= !this.waits.includes(true);
   }
-  return { space: `${location.kind}${location.index}`, start: 0, end: Math.max(bytes, 1) };
+
+  waitsBefore(step: number): boolean {
+    return this.waits[step];
+  }
 }
