@@ -35,7 +35,12 @@ export async function openSource(input: FileInput, format: string): Promise<Byte
   }
   if (input instanceof Uint8Array) return memorySource(input);
   if (input instanceof ArrayBuffer) return memorySource(new Uint8Array(input));
-  if (typeof input === "object" && input !== null && "slice" in input && typeof input.slice === "function") {
+  if (
+    typeof input === "object" &&
+    input !== null &&
+    "slice" in input &&
+    typeof input.slice === "function"
+  ) {
     return blobSource(input);
   }
   throw new UsageError(

@@ -88,7 +88,7 @@ function parse(cursor: ByteCursor, unknownClasses: UnknownClasses): LegacyHeader
   const version = readPickle(cursor, plain);
   if (version !== protocolVersion) {
     throw new CheckpointError(
-      `torch: a legacy file must have protocol ${protocolVersion}, got ${String(version)} in ` +
+      `torch: a legacy file must have protocol ${protocolVersion}, got another in ` +
         `${file}; load it with torch and save it again`,
       { details: { file } },
     );
@@ -113,10 +113,15 @@ function parse(cursor: ByteCursor, unknownClasses: UnknownClasses): LegacyHeader
     },
   });
   const keys = readPickle(cursor, plain);
-  if (!Array.isArray(keys) || new Set(keys).size !== keys.length) {
+  const names = Array.isArray(keys) ? keys.map((key) => keyText(key)) : [undefined];
+  if (names.includes(undefined) || new Set(names).size !== names.length) {
     throw cursor.damaged("the keys of the storages must be a list", typeof keys);
   }
-  return { value, keys: keys.map(String), storages, end: cursor.at };
+  return { value, keys: names.map((name) => name ?? ""), storages, end: cursor.at };
+}
+
+function keyText(key: unknown): string | undefined {
+  return typeof key === "string" || typeof key === "number" ? String(key) : undefined;
 }
 
 /** Elements of the whole block that a persistent id names. */

@@ -1,6 +1,8 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { product } from "../../base/integers.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { quoted } from "../damaged-file.ts";
+import { halfToNumber } from "../half.ts";
 import { tensorFromNpy } from "../numpy/npy-file.ts";
 import { dtypeOfCode } from "../numpy/npy-header.ts";
 import type { StoredDType } from "../stored-dtype.ts";
@@ -21,9 +23,10 @@ export class NumpyDType implements Stateful {
   isBigEndian = false;
 
   constructor(code: unknown) {
-    const dtype = dtypeOfCode(String(code).replace(/^[<>|=]/, ""));
-    this.dtype = dtype ?? refuse(`a dtype must be a number or bool, got ${JSON.stringify(code)}`);
-    this.isBigEndian = String(code).startsWith(">");
+    const text = typeof code === "string" ? code : "no text";
+    const dtype = dtypeOfCode(text.replace(/^[<>|=]/, ""));
+    this.dtype = dtype ?? refuse(`a dtype must be a number or bool, got ${quoted(text)}`);
+    this.isBigEndian = text.startsWith(">");
   }
 
   setState(state: unknown): void {
@@ -118,7 +121,7 @@ export function numpyScalar(type: unknown, data: unknown): number | bigint | boo
     case "F32":
       return view.getFloat32(0, true);
     case "F16":
-      return halfValue(view.getUint16(0, true));
+      return halfToNumber(view.getUint16(0, true));
     case "I64":
       return narrow(view.getBigInt64(0, true));
     case "U64":
@@ -144,13 +147,4 @@ export function numpyScalar(type: unknown, data: unknown): number | bigint | boo
 
 function narrow(value: bigint): number | bigint {
   return BigInt.asIntN(54, value) === value ? Number(value) : value;
-}
-
-function halfValue(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

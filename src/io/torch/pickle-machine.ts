@@ -179,10 +179,13 @@ function unquoted(text: string): string | undefined {
 const simpleEscapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 function rawUnicode(text: string): string {
-  return text.replace(/\\u([\da-f]{4})|\\U([\da-f]{8})/gi, (whole, four?: string, eight?: string) => {
-    const code = parseInt(four ?? eight ?? "", 16);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-  });
+  return text.replace(
+    /\\u([\da-f]{4})|\\U([\da-f]{8})/gi,
+    (whole, four?: string, eight?: string) => {
+      const code = parseInt(four ?? eight ?? "", 16);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
 }
 
 const stop = 0x2e;
@@ -203,7 +206,8 @@ const byName: Readonly<Record<string, Opcode>> = {
   F: (m) => {
     const text = m.line();
     const value = Number(text.replace(/inf$/, "Infinity"));
-    if (text === "" || (Number.isNaN(value) && !text.endsWith("nan"))) throw m.fail(`"${text.slice(0, 20)}"`);
+    if (text === "" || (Number.isNaN(value) && !text.endsWith("nan")))
+      throw m.fail(`"${text.slice(0, 20)}"`);
     m.push(value);
   },
   G: (m, c) => {

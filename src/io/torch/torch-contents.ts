@@ -72,10 +72,10 @@ type Convert = (part: unknown) => unknown;
 
 function convertDict(dict: PickleDict, remember: Remember, inner: Convert): unknown {
   const entries = dict.entries();
-  const texts = entries.map(([key]) => (isNameable(key) ? String(key) : undefined));
+  const texts = entries.map(([key]) => nameOf(key));
   if (!texts.includes(undefined) && new Set(texts).size === texts.length) {
     const object = remember<Record<string, unknown>>({});
-    for (const [key, value] of entries) define(object, String(key), inner(value));
+    for (const [key, value] of entries) define(object, nameOf(key) ?? "", inner(value));
     return object;
   }
   const map = remember(new Map<unknown, unknown>());
@@ -83,8 +83,15 @@ function convertDict(dict: PickleDict, remember: Remember, inner: Convert): unkn
   return map;
 }
 
-function isNameable(key: unknown): boolean {
-  return typeof key === "string" || (typeof key === "number" && Number.isInteger(key));
+/** The name of an object's member; undefined for keys that only a Map can have. */
+function nameOf(key: unknown): string | undefined {
+  return typeof key === "number" && !Number.isInteger(key) ? undefined : textOf(key);
+}
+
+/** Texts and numbers as text. Anything else could be nested without end. */
+function textOf(key: unknown): string | undefined {
+  if (typeof key === "string") return key;
+  return typeof key === "number" || typeof key === "bigint" ? String(key) : undefined;
 }
 
 /** Sets an own member, also one that is called `__proto__`. */
@@ -108,7 +115,10 @@ function convertObject(item: PickleObject, remember: Remember, inner: Convert): 
   }
   const { state } = item;
   if (state instanceof PickleDict) {
-    for (const [key, value] of state.entries()) define(object, String(key), inner(value));
+    for (const [key, value] of state.entries()) {
+      const name = textOf(key);
+      if (name !== undefined) define(object, name, inner(value));
+    }
   } else if (state !== undefined && state !== null) object["$state"] = inner(state);
   return object;
 }
@@ -120,7 +130,7 @@ function membersOf(value: unknown): (readonly [string, unknown])[] | undefined {
   if (Array.isArray(value)) return value.map((item, i) => [String(i), item] as const);
   if (value instanceof Map) {
     return [...(value as ReadonlyMap<unknown, unknown>)].map(
-      ([key, item], i) => [typeof key === "object" ? String(i) : String(key), item] as const,
+      ([key, item], i) => [textOf(key) ?? String(i), item] as const,
     );
   }
   if (value instanceof Set) return [...value].map((item, i) => [String(i), item] as const);
@@ -225,4 +235,3 @@ export function requireModestSize(
     { details: { file } },
   );
 }
-

@@ -82,10 +82,15 @@ export class TorchFile implements TensorSource<TorchTensorInfo> {
    * @throws {CheckpointError} if a tensor cannot be represented.
    */
   load(options: LoadOptions = {}): Promise<unknown> {
-    requireModestSize(this.#leaves, this.#storageBytes, this.#source.name);
+    this.requireModestSize();
     return readContents(this.contents, this.#leaves, (name, leaf) =>
       this.#read(name, leaf, options),
     );
+  }
+
+  /** @throws {CheckpointError} if many views of few bytes would take much memory. @internal */
+  requireModestSize(): void {
+    requireModestSize(this.#leaves, this.#storageBytes, this.#source.name);
   }
 
   close(): Promise<void> {

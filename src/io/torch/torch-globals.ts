@@ -41,8 +41,9 @@ const calls: Readonly<Record<string, Call>> = {
   "_codecs.encode": ([text]) => (typeof text === "string" ? encodeLatin1(text) : null),
   "argparse.Namespace": (args) => new PickleObject("argparse.Namespace", args),
   "torch.Size": ([sizes]) => sizes,
-  "torch.device": ([type, index]) => (index == null ? type : `${type}:${index}`),
-  "torch._utils._rebuild_tensor": (args, file) => rebuild(args.slice(0, 4), file),
+  "torch.device": ([type, index]) =>
+    typeof type === "string" && typeof index === "number" ? `${type}:${index}` : type,
+  "torch._utils._rebuild_tensor": rebuild,
   "torch._utils._rebuild_tensor_v2": rebuild,
   "torch._utils._rebuild_tensor_v3": ([storage, offset, size, strides, grad, , dtype], file) =>
     rebuild([storage, offset, size, strides, grad, undefined, undefined, dtype], file),
@@ -79,7 +80,10 @@ function canonical(name: string): string {
  *
  * @throws {CheckpointError} naming a global that is not on it, if those are refused.
  */
-export function torchGlobals(file: string, unknown: UnknownClasses): (name: string) => PickleGlobal {
+export function torchGlobals(
+  file: string,
+  unknown: UnknownClasses,
+): (name: string) => PickleGlobal {
   const found = new Map<string, PickleGlobal>();
   return (name) => {
     const known = found.get(name);
@@ -157,7 +161,8 @@ function rebuildParameter([data, requiresGrad]: readonly unknown[], file: string
 
 /** Tensors with attributes: function, class, arguments, attributes. */
 function rebuildFromType([builder, , args]: readonly unknown[], file: string): unknown {
-  const isTensor = isPickleGlobal(builder) && /^torch\._utils\._rebuild_(tensor|parameter)/.test(builder.name);
+  const isTensor =
+    isPickleGlobal(builder) && /^torch\._utils\._rebuild_(tensor|parameter)/.test(builder.name);
   if (isTensor && builder.call !== undefined) return builder.call(itemsOf(args));
   throw new CheckpointError(
     `torch: a tensor subclass must be rebuilt from a tensor, got another builder in ${file}; ` +

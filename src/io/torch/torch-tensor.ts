@@ -74,7 +74,9 @@ export class TorchTensor implements TorchTensorInfo {
 
   /** The same elements under other flags. */
   withGrad(requiresGrad: boolean, file: string): TorchTensor {
-    return new TorchTensor(this.#storage, { ...this, offset: this.#offset, requiresGrad }, file);
+    const { dtype, shape, strides } = this;
+    const view = { dtype, shape, strides, offset: this.#offset, requiresGrad };
+    return new TorchTensor(this.#storage, view, file);
   }
 
   /** One past the last element. */

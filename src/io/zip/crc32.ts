@@ -22,7 +22,8 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
   let crc = ~previous;
   let i = 0;
   for (; i + 8 <= bytes.length; i += 8) {
-    const low = crc ^ (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
+    const low =
+      crc ^ (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
     crc =
       t7[low & 255] ^
       t6[(low >>> 8) & 255] ^

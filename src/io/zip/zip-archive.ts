@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../base/errors.ts";
+import type { CheckpointError } from "../../base/errors.ts";
 import { ByteCursor } from "../byte-cursor.ts";
 import type { ByteSource } from "../byte-source.ts";
 import { crc32 } from "./crc32.ts";
@@ -35,11 +35,7 @@ export class ZipArchive {
   readonly source: ByteSource;
   readonly entries: ReadonlyMap<string, ZipEntry>;
 
-  private constructor(
-    format: string,
-    source: ByteSource,
-    entries: ReadonlyMap<string, ZipEntry>,
-  ) {
+  private constructor(format: string, source: ByteSource, entries: ReadonlyMap<string, ZipEntry>) {
     this.format = format;
     this.source = source;
     this.entries = entries;

@@ -124,7 +124,12 @@ function localHeader(entry: WrittenEntry, alignment: number): Uint8Array {
 function centralHeader(entry: WrittenEntry): Uint8Array {
   const { name, method, crc, size, compressedSize, headerOffset } = entry;
   const isFar = headerOffset >= wide;
-  const fields: [8, number][] = isWide(entry) ? [[8, size], [8, compressedSize]] : [];
+  const fields: [8, number][] = isWide(entry)
+    ? [
+        [8, size],
+        [8, compressedSize],
+      ]
+    : [];
   if (isFar) fields.push([8, headerOffset]);
   const zip64 = fields.length > 0 ? pack([2, 1], [2, 8 * fields.length], ...fields) : pack();
   const head = pack(
