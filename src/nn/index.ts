@@ -83,6 +83,14 @@ export type { FractionalMaxPoolModuleOptions } from "./fractional-pooling.ts";
 export { FractionalMaxPool2d, FractionalMaxPool3d } from "./fractional-pooling.ts";
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
+export type {
+  ForwardArguments,
+  ForwardHook,
+  ForwardPreHook,
+  ForwardResult,
+  HookHandle,
+  HookOptions,
+} from "./hooks.ts";
 export type { InstanceNormModuleOptions } from "./instance-norm.ts";
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./instance-norm.ts";
 export type { GroupNormOptions, LayerNormOptions, RMSNormOptions } from "./layer-norm.ts";
@@ -137,6 +145,9 @@ export {
   ZeroPad3d,
 } from "./padding.ts";
 export { Buffer, Parameter } from "./parameter.ts";
+export { ParameterDict, ParameterList } from "./parameter-container.ts";
+export * as parametrizations from "./parametrizations.ts";
+export * as parametrize from "./parametrize.ts";
 export { ChannelShuffle, PixelShuffle, PixelUnshuffle } from "./pixel-shuffle.ts";
 export type { MaxPoolModuleOptions, PoolResult } from "./pooling.ts";
 export {

@@ -6,6 +6,9 @@ import type { Generator } from "../tensor/generator.ts";
 import * as random from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+export type { OrthogonalOptions, SparseOptions } from "./init-structured.ts";
+export { dirac, orthogonal, sparse } from "./init-structured.ts";
+
 /** What follows a layer, for the gain that keeps its variance. */
 export type Nonlinearity =
   | "linear"

@@ -1,6 +1,8 @@
-import { DTypeError } from "../base/errors.ts";
+import { ConfigError, DTypeError } from "../base/errors.ts";
 import { guard } from "../tensor/jit.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { ForwardHook, ForwardPreHook, HookHandle, HookOptions } from "./hooks.ts";
+import { addForwardHook, addForwardPreHook } from "./hooks.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 import type { LoadReport, StateDict } from "./state-dict.ts";
 import { loadInto } from "./state-dict.ts";
@@ -121,6 +123,48 @@ export abstract class Module {
     );
   }
 
+  /** The module at a path of `namedModules`; "" is this one. @throws {ConfigError} if none is. */
+  getSubmodule(path: string): Module {
+    return entry("getSubmodule", this.namedModules(), path);
+  }
+
+  /** The parameter of a key of `namedParameters`. @throws {ConfigError} if there is none. */
+  getParameter(key: string): Parameter {
+    return entry("getParameter", this.namedParameters(), key);
+  }
+
+  /** The buffer of a key of `namedBuffers`. @throws {ConfigError} if there is none. */
+  getBuffer(key: string): Buffer {
+    return entry("getBuffer", this.namedBuffers(), key);
+  }
+
+  /** Sets whether the parameters of this module and all below it are learned. */
+  requiresGrad_(requiresGrad = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
+    return this;
+  }
+
+  /**
+   * Calls `hook(module, args)` before every `forward` of this module; arguments it gives back (a
+   * list) replace the given ones. In a jitted function hooks run while it is traced.
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this>, options?: HookOptions): HookHandle {
+    return addForwardPreHook(this, hook, options);
+  }
+
+  /**
+   * Calls `hook(module, args, result)` after every `forward` of this module; a value it gives back
+   * replaces the result. In a jitted function hooks run while it is traced.
+   *
+   * @example
+   * const seen: Tensor[] = [];
+   * const handle = model.registerForwardHook((_module, _args, result) => void seen.push(result));
+   * handle.remove();
+   */
+  registerForwardHook(hook: ForwardHook<this>, options?: HookOptions): HookHandle {
+    return addForwardHook(this, hook, options);
+  }
+
   /** Sets the mode of this module and all below it. */
   train(mode = true): this {
     for (const module of this.modules()) module.training = mode;
@@ -190,6 +234,26 @@ export abstract class Module {
     return this;
   }
 
+  /** Converts float parameters and buffers to f32. */
+  float(): this {
+    return this.to("f32");
+  }
+
+  /** Converts float parameters and buffers to f64. */
+  double(): this {
+    return this.to("f64");
+  }
+
+  /** Converts float parameters and buffers to f16. */
+  half(): this {
+    return this.to("f16");
+  }
+
+  /** Converts float parameters and buffers to bf16. */
+  bfloat16(): this {
+    return this.to("bf16");
+  }
+
   /** Frees all parameters and buffers at once. The module is unusable after. */
   dispose(): void {
     for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.dispose();
@@ -209,6 +273,31 @@ export abstract class Module {
     if (lines.length === 0) return `${this.constructor.name}(${extra})`;
     const body = (extra === "" ? lines : [extra, ...lines]).map((text) => indent(text));
     return `${this.constructor.name}(\n${body.join("\n")}\n)`;
+  }
+
+  /**
+   * The tree of modules with the number of parameters of each, and what they amount to:
+   * `(fc): Linear(inFeatures=4, outFeatures=2, bias=true)  10`. Shared ones count in every place, but
+   * once in the total.
+   */
+  summary(): string {
+    const rows = this.#rows("", 0);
+    const width = Math.max(...rows.map(({ text }) => text.length));
+    const lines = rows.map(({ text, count }) =>
+      count === 0 ? text : `${text.padEnd(width)}  ${count.toLocaleString("en-US").padStart(11)}`,
+    );
+    const all = this.parameters();
+    const learned = all.filter(({ requiresGrad }) => requiresGrad);
+    const [total, trainable] = [all, learned].map((list) => countElements(list));
+    const shown = [total, trainable].map((count) => count.toLocaleString("en-US"));
+    return `${lines.join("\n")}\n${shown[0]} parameters, ${shown[1]} of them learned`;
+  }
+
+  #rows(name: string, depth: number): { text: string; count: number }[] {
+    const title = `${this.constructor.name}(${this.extraRepr()})`;
+    const text = "  ".repeat(depth) + (name === "" ? title : `(${name}): ${title}`);
+    const below = this.namedChildren().flatMap(([key, child]) => child.#rows(key, depth + 1));
+    return [{ text, count: countElements(this.parameters()) }, ...below];
   }
 
   *#walk(path: string): Generator<[string, Module]> {
@@ -239,6 +328,17 @@ export abstract class Module {
     }
     return found;
   }
+}
+
+function countElements(parameters: readonly Parameter[]): number {
+  return parameters.reduce((sum, { numel }) => sum + numel, 0);
+}
+
+function entry<T>(op: string, entries: readonly (readonly [string, T])[], key: string): T {
+  const found = entries.find(([name]) => name === key);
+  if (found !== undefined) return found[1];
+  const known = entries.map(([name]) => `"${name}"`).join(", ");
+  throw new ConfigError(`${op}: the key must be one of ${known}, got "${key}"`);
 }
 
 function convert(

@@ -13,6 +13,7 @@ import {
   where,
 } from "athanor";
 import * as functional from "../../src/nn/functional.ts";
+import { layerBindings } from "./bindings/layer.ts";
 import { pooling } from "./bindings/pooling.ts";
 import { losses as moreLosses } from "./bindings/loss.ts";
 import { spatial } from "./bindings/spatial.ts";
@@ -418,6 +419,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...losses,
   ...moreLosses,
   ...spatial,
+  ...layerBindings,
   ...pooling,
 };
 

@@ -55,10 +55,18 @@ export interface OperationCase {
 
 export interface OptimizerCase {
   readonly name: string;
-  readonly op: "SGD" | "Adam" | "AdamW";
+  readonly op: string;
   readonly args: Arguments;
   readonly groups?: readonly ({ readonly parameters: readonly number[] } & Arguments)[];
-  readonly clip?: { readonly maxNorm?: number; readonly clipValue?: number };
+  readonly clip?: {
+    readonly maxNorm?: number;
+    readonly normType?: number;
+    readonly clipValue?: number;
+  };
+  /** Parameters that get no gradient. */
+  readonly absent?: readonly number[];
+  /** Muon's iteration ran in the parameters' dtype instead of bf16. */
+  readonly precise?: boolean;
   readonly lrPerStep?: readonly number[];
   readonly steps: number;
   readonly parameters: readonly string[];
@@ -152,6 +160,7 @@ export interface AreaCases {
   readonly clipping: OperationCase;
   readonly loss: OperationCase;
   readonly pooling: OperationCase;
+  readonly layer: OperationCase;
   readonly optimizer: OptimizerCase;
   readonly schedule: ScheduleCase;
   readonly model: ModelCase;
@@ -175,6 +184,7 @@ export const operationAreas = [
   "clipping",
   "loss",
   "pooling",
+  "layer",
   "spatial",
 ] as const;
 

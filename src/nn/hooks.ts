@@ -1,0 +1,116 @@
+import { ConfigError } from "../base/errors.ts";
+
+/** What takes a hook off again. */
+export interface HookHandle {
+  /** Takes the hook off; at once, also while it runs. */
+  remove(): void;
+}
+
+/** Options of the functions that register hooks. */
+export interface HookOptions {
+  /** Whether the hook runs before those registered earlier. */
+  readonly prepend?: boolean;
+}
+
+/** Arguments of a module's `forward`. */
+export type ForwardArguments<M> = M extends { forward(...args: infer Args): unknown }
+  ? Args
+  : readonly unknown[];
+
+/** Result of a module's `forward`. */
+export type ForwardResult<M> = M extends { forward(...args: never): infer Result }
+  ? Result
+  : unknown;
+
+/** Runs before `forward`; a list it gives replaces the arguments. */
+export type ForwardPreHook<M> = (
+  module: M,
+  args: ForwardArguments<M>,
+) => ForwardArguments<M> | undefined | void;
+
+/** Runs after `forward`; a value it gives replaces the result. */
+export type ForwardHook<M> = (
+  module: M,
+  args: ForwardArguments<M>,
+  result: ForwardResult<M>,
+) => ForwardResult<M> | undefined | void;
+
+type AnyPreHook = (module: object, args: readonly unknown[]) => unknown;
+type AnyHook = (module: object, args: readonly unknown[], result: unknown) => unknown;
+
+interface Hooks {
+  readonly before: AnyPreHook[];
+  readonly after: AnyHook[];
+}
+
+const tables = new WeakMap<object, Hooks>();
+
+/** Hides the class's `forward` behind one of the instance that runs the hooks around it. */
+function wrapForward(module: object): Hooks {
+  const known = tables.get(module);
+  if (known !== undefined) return known;
+  const forward: unknown = Reflect.get(module, "forward");
+  if (typeof forward !== "function") {
+    throw new ConfigError(`${module.constructor.name}: a module without forward takes no hooks`);
+  }
+  const hooks: Hooks = { before: [], after: [] };
+  const value = (...given: readonly unknown[]): unknown => {
+    let args = given;
+    for (const hook of hooks.before.slice()) {
+      const changed = hook(module, args);
+      if (changed !== undefined) args = Array.isArray(changed) ? changed : [changed];
+    }
+    let result: unknown = Reflect.apply(forward, module, args);
+    for (const hook of hooks.after.slice()) result = hook(module, args, result) ?? result;
+    return result;
+  };
+  Object.defineProperty(module, "forward", { value, configurable: true, writable: true });
+  tables.set(module, hooks);
+  return hooks;
+}
+
+/** The class's own `forward` again once the last hook is gone. */
+function unwrap(module: object, { before, after }: Hooks): void {
+  if (before.length > 0 || after.length > 0 || !tables.delete(module)) return;
+  Reflect.deleteProperty(module, "forward");
+}
+
+function register<Hook>(
+  module: object,
+  hook: Hook,
+  pick: (hooks: Hooks) => Hook[],
+  { prepend = false }: HookOptions,
+): HookHandle {
+  const hooks = wrapForward(module);
+  const list = pick(hooks);
+  // A hook may be registered twice: each handle takes its own entry off.
+  const entry = ((...args: readonly unknown[]) =>
+    Reflect.apply(hook as AnyHook, undefined, args)) as Hook;
+  if (prepend) list.unshift(entry);
+  else list.push(entry);
+  return {
+    remove: () => {
+      const place = list.indexOf(entry);
+      if (place >= 0) list.splice(place, 1);
+      unwrap(module, hooks);
+    },
+  };
+}
+
+/** Runs `hook` before every `forward` of a module. */
+export function addForwardPreHook<M extends object>(
+  module: M,
+  hook: ForwardPreHook<M>,
+  options: HookOptions = {},
+): HookHandle {
+  return register(module, hook as unknown as AnyPreHook, ({ before }) => before, options);
+}
+
+/** Runs `hook` after every `forward` of a module. */
+export function addForwardHook<M extends object>(
+  module: M,
+  hook: ForwardHook<M>,
+  options: HookOptions = {},
+): HookHandle {
+  return register(module, hook as unknown as AnyHook, ({ after }) => after, options);
+}
