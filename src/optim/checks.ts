@@ -14,7 +14,7 @@ function describe({ min, above, max, below, isInteger }: Range): string {
     min !== undefined && `≥ ${min}`,
     above !== undefined && `> ${above}`,
     max !== undefined && `≤ ${max}`,
-    below !== undefined && `< ${below}`,
+    below !== undefined && (below === Infinity ? "finite" : `< ${below}`),
   ].filter((part) => part !== false);
   const kind = isInteger === true ? "an integer" : "a number";
   return parts.length === 0 ? kind : `${kind} ${parts.join(" and ")}`;
@@ -36,4 +36,33 @@ export function requireInRange(owner: string, name: string, value: number, range
   throw new ConfigError(`${owner}: ${name} must be ${describe(range)}, got ${String(value)}`, {
     details: { name, value },
   });
+}
+
+/** Checks the two decay rates of Adam and its kin. */
+export function requireBetas(owner: string, betas: readonly [number, number]): void {
+  if (!Array.isArray(betas) || betas.length !== 2) {
+    throw new ConfigError(`${owner}: betas must be two numbers, got ${String(betas)}`);
+  }
+  betas.forEach((beta, i) => requireInRange(owner, `betas[${i}]`, beta, { min: 0, below: 1 }));
+}
+
+/** Checks that options are numbers of at least 0. */
+export function requireNonNegative(owner: string, options: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    requireInRange(owner, name, value, { min: 0, below: Infinity });
+  }
+}
+
+/** Checks an option that names one of a few choices. */
+export function requireChoice<T extends string | null>(
+  owner: string,
+  name: string,
+  value: T,
+  choices: readonly T[],
+): T {
+  if (choices.includes(value)) return value;
+  throw new ConfigError(
+    `${owner}: ${name} must be one of ${choices.filter((one) => one !== null).join(", ")}, got ${String(value)}`,
+    { details: { name, value } },
+  );
 }

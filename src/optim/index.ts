@@ -5,12 +5,42 @@
  */
 export type { AdamGroupOptions, AdamOptions, AdamWGroupOptions, AdamWOptions } from "./adam.ts";
 export { Adam, AdamW } from "./adam.ts";
+export type { AdadeltaGroupOptions, AdadeltaOptions } from "./adadelta.ts";
+export { Adadelta } from "./adadelta.ts";
+export type { AdafactorGroupOptions, AdafactorOptions } from "./adafactor.ts";
+export { Adafactor } from "./adafactor.ts";
+export type { AdagradGroupOptions, AdagradOptions } from "./adagrad.ts";
+export { Adagrad } from "./adagrad.ts";
+export type { AdamaxGroupOptions, AdamaxOptions } from "./adamax.ts";
+export { Adamax } from "./adamax.ts";
+export type { ASGDGroupOptions, ASGDOptions } from "./asgd.ts";
+export { ASGD } from "./asgd.ts";
+export type { LAMBGroupOptions, LAMBOptions } from "./lamb.ts";
+export { LAMB } from "./lamb.ts";
+export type { LionGroupOptions, LionOptions } from "./lion.ts";
+export { Lion } from "./lion.ts";
+export type { MuonGroupOptions, MuonOptions } from "./muon.ts";
+export { Muon } from "./muon.ts";
+export type { NAdamGroupOptions, NAdamOptions } from "./nadam.ts";
+export { NAdam } from "./nadam.ts";
+export type { RAdamGroupOptions, RAdamOptions } from "./radam.ts";
+export { RAdam } from "./radam.ts";
+export type { RMSpropGroupOptions, RMSpropOptions } from "./rmsprop.ts";
+export { RMSprop } from "./rmsprop.ts";
+export type { RpropGroupOptions, RpropOptions } from "./rprop.ts";
+export { Rprop } from "./rprop.ts";
 export type { ClipGradNormOptions, ClippedGradients } from "./clip.ts";
 export { clipGradNorm, clipGradValue } from "./clip.ts";
 export type { OneCycleLROptions } from "./one-cycle.ts";
 export { OneCycleLR } from "./one-cycle.ts";
-export type { CommonOptions, Parameters, ParameterState, Update } from "./optimizer.ts";
-export { Optimizer } from "./optimizer.ts";
+export type {
+  CommonOptions,
+  Parameters,
+  ParameterState,
+  PrecisionOptions,
+  Update,
+} from "./optimizer.ts";
+export { commonOptions, Optimizer } from "./optimizer.ts";
 export type { ComputeDType, GroupInit } from "./param-group.ts";
 export { ParamGroup } from "./param-group.ts";
 export type { ReduceLROnPlateauOptions } from "./plateau.ts";
@@ -39,3 +69,5 @@ export { SequentialLR } from "./sequential.ts";
 export type { SGDGroupOptions, SGDOptions } from "./sgd.ts";
 export { SGD } from "./sgd.ts";
 export type { OptimizerState, StoredGroup, StoredOption } from "./state.ts";
+export type { TorchOptimizerState, TorchParameterState } from "./torch-state.ts";
+export { fromTorchState, toTorchState } from "./torch-state.ts";

@@ -1,10 +1,10 @@
 import { ConfigError } from "../base/errors.ts";
-import { onesLike } from "../tensor/factories.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { requireInRange } from "./checks.ts";
+import { requireInRange, requireNonNegative } from "./checks.ts";
 import type { CommonOptions, Parameters, Update } from "./optimizer.ts";
-import { Optimizer } from "./optimizer.ts";
+import { Optimizer, commonOptions } from "./optimizer.ts";
 import type { ParamGroup } from "./param-group.ts";
+import { addScaled, addExactly, scalarTo } from "./rounding.ts";
 
 /** Hyper-parameters of {@link SGD} other than the learning rate. */
 export interface SGDGroupOptions extends CommonOptions {
@@ -33,9 +33,9 @@ export interface SGDOptions extends Partial<SGDGroupOptions> {
 export class SGD extends Optimizer<SGDGroupOptions> {
   /** @throws {ConfigError} if an option is out of range. */
   constructor(parameters: Parameters<SGDGroupOptions>, options: SGDOptions = {}) {
-    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0 } = options;
-    const { nesterov = false, maximize = false } = options;
-    super("SGD", parameters, lr, { momentum, dampening, weightDecay, nesterov, maximize });
+    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options;
+    const own = { momentum, dampening, weightDecay, nesterov };
+    super("SGD", parameters, lr, { ...own, ...commonOptions(options) });
   }
 
   protected override stateNames({ momentum }: SGDGroupOptions): readonly string[] {
@@ -44,9 +44,8 @@ export class SGD extends Optimizer<SGDGroupOptions> {
 
   protected override checkOptions(options: SGDGroupOptions): void {
     const { momentum, dampening, weightDecay, nesterov } = options;
-    requireInRange("SGD", "momentum", momentum, { min: 0 });
+    requireNonNegative("SGD", { momentum, weightDecay });
     requireInRange("SGD", "dampening", dampening, {});
-    requireInRange("SGD", "weightDecay", weightDecay, { min: 0 });
     if (nesterov && (momentum === 0 || dampening !== 0)) {
       throw new ConfigError(
         `SGD: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`,
@@ -54,25 +53,24 @@ export class SGD extends Optimizer<SGDGroupOptions> {
     }
   }
 
-  protected override prepare(group: ParamGroup<SGDGroupOptions>, steps: Tensor): readonly Tensor[] {
-    const { dampening, momentum } = group.options;
-    if (dampening === 0 || momentum === 0) return [];
-    return [onesLike(steps).where(steps.eq(1), 1 - dampening)];
+  protected override prepare({ rate }: ParamGroup<SGDGroupOptions>): readonly Tensor[] {
+    return [rate.neg()];
   }
 
-  protected override update(update: Update<SGDGroupOptions>, shared: readonly Tensor[]): Tensor {
-    const { value, state, group, dtype, index } = update;
-    const { momentum, weightDecay, nesterov } = group.options;
-    let { gradient } = update;
-    if (weightDecay !== 0) gradient = gradient.add(value.mul(weightDecay));
+  protected override update(
+    { value, gradient: raw, state, group, dtype, isFirst }: Update<SGDGroupOptions>,
+    [step]: readonly Tensor[],
+  ): Tensor {
+    const { dampening, weightDecay, nesterov } = group.options;
+    let gradient = weightDecay === 0 ? raw : addExactly(raw, value, weightDecay);
     const buffer = state.momentum_buffer;
     if (buffer !== undefined) {
-      const [share] = shared;
-      const kept = share === undefined ? gradient : gradient.mul(share.select(0, index).to(dtype));
-      const next = buffer.mul(momentum).add(kept);
+      const momentum = scalarTo(group.momentumScalar, dtype);
+      const later = addScaled(buffer.mul(momentum), gradient, 1 - dampening);
+      const next = dampening === 0 ? later : gradient.where(isFirst, later);
       buffer.assign(next);
-      gradient = nesterov ? gradient.add(next.mul(momentum)) : next;
+      gradient = nesterov ? addExactly(gradient, next, momentum) : next;
     }
-    return value.sub(gradient.mul(group.rate.to(dtype)));
+    return addExactly(value, gradient, step.to(dtype));
   }
 }

@@ -1,12 +1,17 @@
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { stack } from "../tensor/functions.ts";
-import { tensor } from "../tensor/factories.ts";
+import { tensor, zerosLike } from "../tensor/factories.ts";
 import { scope } from "../tensor/memory.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ParamGroup } from "./param-group.ts";
 
 /** A hyper-parameter as it is stored. */
-export type StoredOption = number | boolean | readonly number[];
+export type StoredOption =
+  | number
+  | boolean
+  | string
+  | null
+  | readonly (number | string | boolean | null)[];
 
 /** Options of one group, and the numbers of its parameters. */
 export type StoredGroup = {
@@ -38,14 +43,31 @@ export function writeState<H extends object>(
     group.params.forEach((parameter, i) => {
       const own = stateOf(parameter);
       if (Object.keys(own).length > 0) {
-        state[number] = { step: group.steps.select(0, i), ...own };
+        state[number] = { step: group.steps.select(0, i).to("f32"), ...own };
       }
       params.push(number++);
     });
     const options = group.options as Readonly<Record<string, StoredOption>>;
-    paramGroups.push({ lr: group.lr, initialLr: group.initialLr, ...options, params });
+    const momentum = scheduledMomentum(group);
+    paramGroups.push({
+      lr: group.lr,
+      initialLr: group.initialLr,
+      ...options,
+      ...momentum,
+      params,
+    });
   }
   return { state, paramGroups };
+}
+
+/** The momentum in force where a schedule has moved it away from the options. */
+function scheduledMomentum({ momentum, options }: ParamGroup): Record<string, StoredOption> {
+  const { betas, momentum: constant } = options as {
+    readonly betas?: readonly number[];
+    readonly momentum?: number;
+  };
+  if (momentum === undefined || momentum === (betas?.[0] ?? constant)) return {};
+  return betas === undefined ? { momentum } : { betas: [momentum, ...betas.slice(1)] };
 }
 
 interface Plan<H> {
@@ -125,10 +147,12 @@ function planCopies(
 ): (readonly [Tensor, Tensor])[] {
   // No entry at all: the parameter has not been updated yet, its state stays zero.
   if (Object.keys(stored).length === 0) {
-    return Object.values(own).map((to) => [to, to.mul(0)] as const);
+    return Object.values(own).map((to) => [to, zerosLike(to)] as const);
   }
   return Object.entries(own).flatMap(([name, to]) => {
     const from = stored[name];
+    // A copy that does not round to the parameter is renewed by the next step.
+    if (from === undefined && name === "master_param") return [[to, zerosLike(to)] as const];
     if (from === undefined) problems.push(`parameter ${number}: ${name} is missing`);
     else if (String(from.shape) !== String(to.shape)) {
       problems.push(
@@ -150,6 +174,7 @@ function apply<H extends object>({ group, stored, options, copies, steps }: Plan
   const entries = steps.map((step) => (step ?? tensor(0)).to(device).to(dtype).reshape([]));
   group.steps.assign(stack(entries));
   group.options = options;
+  group.restoreMomentum();
   if (typeof stored.initialLr === "number") group.initialLr = stored.initialLr;
   group.lr = stored.lr;
 }

@@ -48,6 +48,7 @@ describe("optimizer state", () => {
             0.9,
             0.999,
           ],
+          "decoupledWeightDecay": true,
           "eps": 1e-8,
           "initialLr": 0.001,
           "lr": 0.001,
