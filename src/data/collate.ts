@@ -1,11 +1,11 @@
-import { product } from "../base/integers.ts";
 import { ConfigError, ShapeError } from "../base/errors.ts";
 import type { HostData } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { HostTensor } from "./host-tensor.ts";
+import { hostTensor } from "./host-tensor.ts";
 
 /** What {@link stackItems} makes of a list of items. */
-export type Collated<Item> = Item extends HostTensor | number | boolean
+export type Collated<Item> = Item extends HostTensor | HostData | number | boolean
   ? Tensor
   : Item extends string
     ? string[]
@@ -16,8 +16,8 @@ function isHostTensor(item: unknown): item is HostTensor {
 }
 
 /**
- * Stacks items into batches, as torch's default collate function does: host tensors become a tensor
- * with a new first dim, numbers an f32 tensor, booleans a bool tensor, strings a list; lists and
+ * Stacks items into batches, as torch's default collate function does: host tensors and typed
+ * arrays become a tensor with a new first dim, numbers an f32 tensor, booleans a bool tensor, strings a list; lists and
  * records are stacked member by member.
  *
  * @throws {ShapeError} if the items differ in shape or dtype.
@@ -32,6 +32,13 @@ export function stackItems<Item>(
 function stack(items: readonly unknown[], device: string | undefined): unknown {
   const [first] = items;
   if (isHostTensor(first)) return stackHostTensors(items as readonly HostTensor[], device);
+  if (ArrayBuffer.isView(first)) {
+    const arrays = items as readonly HostData[];
+    return stackHostTensors(
+      arrays.map((data) => hostTensor(data)),
+      device,
+    );
+  }
   if (typeof first === "number") {
     return Tensor.from(Float32Array.from(items as readonly number[]), [items.length], { device });
   }
@@ -62,12 +69,9 @@ function column<Key extends PropertyKey>(
   return rows.map((row) => row[key]);
 }
 
-/** Copies the items into one array behind each other and makes a tensor of it. */
+/** Puts the items into one array behind each other and makes a tensor of it. */
 function stackHostTensors(items: readonly HostTensor[], device: string | undefined): Tensor {
-  const { data, shape, dtype } = items[0];
-  const size = product(shape);
-  const Data = data.constructor as new (length: number) => HostData;
-  const stacked = new Data(size * items.length);
+  const { shape, dtype } = items[0];
   for (const [i, item] of items.entries()) {
     const isAlike = item.dtype === dtype && item.shape.join() === shape.join();
     if (!isAlike) {
@@ -76,7 +80,35 @@ function stackHostTensors(items: readonly HostTensor[], device: string | undefin
           `${item.dtype}[${item.shape.join(", ")}] (item ${i}); resize or pad them`,
       );
     }
-    stacked.set(item.data, i * size);
   }
+  const stacked = adjacentData(items) ?? copiedData(items);
   return Tensor.from(stacked, [items.length, ...shape], { dtype, device });
+}
+
+type DataConstructor = {
+  new (length: number): HostData;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): HostData;
+};
+
+/** The items as one array without a copy, if they already lie behind each other. */
+function adjacentData(items: readonly HostTensor[]): HostData | undefined {
+  const { data } = items[0];
+  const areAdjacent = items.every(
+    (item, i) =>
+      item.data.buffer === data.buffer &&
+      item.data.constructor === data.constructor &&
+      item.data.byteOffset === data.byteOffset + i * data.byteLength,
+  );
+  const Data = data.constructor as DataConstructor;
+  return areAdjacent
+    ? new Data(data.buffer, data.byteOffset, data.length * items.length)
+    : undefined;
+}
+
+function copiedData(items: readonly HostTensor[]): HostData {
+  const { data } = items[0];
+  const Data = data.constructor as DataConstructor;
+  const stacked = new Data(data.length * items.length);
+  for (const [i, item] of items.entries()) stacked.set(item.data, i * data.length);
+  return stacked;
 }

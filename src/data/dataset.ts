@@ -3,15 +3,28 @@ import { HostRandom } from "../base/host-random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { HostTensor } from "./host-tensor.ts";
 import { hostTensor, rowOf } from "./host-tensor.ts";
+import type { ItemContext, ItemRequest } from "./item-context.ts";
 
-/** Items by number. */
+/**
+ * Items by number. A dataset that reads files has promises as its items; what consumes datasets
+ * awaits them.
+ */
 export interface Dataset<Item> {
   readonly length: number;
-  /** Item `index`, from 0 to length - 1. */
-  get(index: number): Item;
+  /**
+   * Item `index`, from 0 to length - 1.
+   *
+   * @param context - for what the item is made, with random numbers for augmentation.
+   */
+  get(index: number, context?: ItemContext): Item;
+  /** Many items at once, where that is cheaper than one by one. */
+  getBatch?(requests: readonly ItemRequest[]): Promise<NoInfer<Awaited<Item>>[]>;
+  /** How many batches a loader should ask for ahead of time. */
+  readonly prefetch?: number;
 }
 
-function requireIndex(name: string, index: number, length: number): void {
+/** @internal Refuses what is no item number. */
+export function requireIndex(name: string, index: number, length: number): void {
   if (Number.isInteger(index) && index >= 0 && index < length) return;
   throw new ConfigError(`${name}: index must be 0 … ${length - 1}, got ${index}`);
 }
@@ -72,9 +85,9 @@ export class Subset<Item> implements Dataset<Item> {
   }
 
   /** The item that `indices[index]` names. @throws {ConfigError} if there is none. */
-  get(index: number): Item {
+  get(index: number, context?: ItemContext): Item {
     requireIndex("Subset", index, this.length);
-    return this.dataset.get(this.indices[index]);
+    return this.dataset.get(this.indices[index], context);
   }
 }
 
