@@ -144,8 +144,8 @@ describe("optimizers follow PyTorch for twelve steps", () => {
     for (const one of short) {
       const [jitted, eager] = [await follow(one, "f32", true), await follow(one, "f32", false)];
       // Sums of products may differ in the last bit between a fused and an un-fused program.
-      if (one.op === "Muon") expect(drift(jitted.history, eager.history)).toBeLessThan(2e-7);
-      else expect(jitted.history, one.name).toEqual(eager.history);
+      const difference = drift(jitted.history, eager.history);
+      expect(difference, one.name).toBeLessThanOrEqual(one.op === "Muon" ? 2e-7 : 0);
     }
   });
 });
@@ -375,7 +375,7 @@ describe.each(["bf16", "f16"] as const)("%s parameters", (dtype) => {
   it("move on average with stochastic rounding", async () => {
     random.manualSeed(3);
     const { values } = await run({ stochasticRounding: true }, 100, 2000);
-    const mean = values.reduce((sum: number, value) => sum + value, 0) / values.length;
+    const mean = [...values].reduce((sum, value) => sum + value, 0) / values.length;
     expect(Math.abs(mean - (1 - 100 * change))).toBeLessThan(0.02 * 100 * change);
     expect(new Set(values).size).toBeGreaterThan(3);
   });
