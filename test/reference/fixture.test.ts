@@ -64,6 +64,12 @@ describe("fixtures", () => {
     }
   });
 
+  it("has every file of the formats area", () => {
+    for (const { file } of loadFixture("formats").cases) {
+      expect(readFileSync(fixturePath(file)).length).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   it("has every file of the storage area", () => {
     for (const item of loadFixture("storage").cases) {
       expect(

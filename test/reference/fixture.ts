@@ -120,6 +120,28 @@ export interface StorageCase {
   readonly parts?: readonly string[];
 }
 
+/** A file of NumPy, torch or GGUF: its contents, or why it is `broken` or `refused`. */
+export interface FormatCase {
+  readonly name: string;
+  readonly file: string;
+  readonly tensors?: Readonly<Record<string, FormatTensor>>;
+  /** Everything in a torch file; tensors are `{ $tensor: FormatTensor }`. */
+  readonly contents?: unknown;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Packed tensors of a GGUF file, each beside its elements (`Q4_K` and `Q4_K.elements`). */
+  readonly packed?: readonly string[];
+  readonly broken?: string;
+  readonly refused?: string;
+}
+
+/** `dtype` as Athanor has it. Some values are `0 … repeats - 1`, again and again. */
+export interface FormatTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly values?: readonly number[];
+  readonly repeats?: number;
+}
+
 /** `dtype` as the file spells it (`"BF16"`); i64 values are decimal strings. */
 export interface StoredTensor {
   readonly dtype: string;
@@ -155,16 +177,22 @@ export interface AreaCases {
   readonly convolution: OperationCase;
   readonly functional: OperationCase;
   readonly composed: OperationCase;
+  readonly special: OperationCase;
+  readonly sorting: OperationCase;
+  readonly indexing: OperationCase;
   readonly "second-order": OperationCase;
   readonly spatial: OperationCase;
   readonly clipping: OperationCase;
   readonly loss: OperationCase;
+  readonly recurrent: OperationCase;
+  readonly transformer: OperationCase;
   readonly pooling: OperationCase;
   readonly layer: OperationCase;
   readonly optimizer: OptimizerCase;
   readonly schedule: ScheduleCase;
   readonly model: ModelCase;
   readonly storage: StorageCase;
+  readonly formats: FormatCase;
   readonly initializer: InitializerCase;
 }
 
@@ -183,9 +211,14 @@ export const operationAreas = [
   "second-order",
   "clipping",
   "loss",
+  "recurrent",
+  "transformer",
   "pooling",
   "layer",
   "spatial",
+  "special",
+  "sorting",
+  "indexing",
 ] as const;
 
 export interface Fixture<Case> {

@@ -55,7 +55,8 @@ function q4With1(b: Uint8Array, at: number, y: Float32Array, to: number): void {
 function fiveBits(header: number, shift: number): Decode {
   return (b, at, y, to) => {
     const d = half(b, at);
-    const m = header === 4 ? half(b, at + 2) : 0;
+    // Adding −0 changes nothing, not even the sign of a zero.
+    const m = header === 4 ? half(b, at + 2) : -0;
     for (let i = 0; i < 32; i++) {
       const byte = b[at + header + 4 + (i & 15)];
       const low = i < 16 ? byte & 15 : byte >> 4;

@@ -52,6 +52,11 @@ const calls: Readonly<Record<string, Call>> = {
   "torch._tensor._rebuild_from_type_v2": rebuildFromType,
   "numpy.dtype": ([code]) => new NumpyDType(code),
   "numpy._core.multiarray._reconstruct": () => new NumpyArray(),
+  "numpy._core.numeric._frombuffer": ([data, type, shape, order]) => {
+    const array = new NumpyArray();
+    array.setState(new PickleTuple([1, shape, type, order === "F", data]));
+    return array;
+  },
   "numpy._core.multiarray.scalar": ([type, data]) => numpyScalar(type, data),
 };
 
@@ -101,10 +106,10 @@ function makeGlobal(name: string, file: string, unknown: UnknownClasses): Pickle
   if (isDType || names.has(plain)) return pickleGlobal(plain);
   if (unknown === "keep") return pickleGlobal(name, (args) => new PickleObject(name, args));
   throw new CheckpointError(
-    `torch: a file may hold tensors and plain data only, got the class or function "${name}" in ` +
+    `torch: a file may hold tensors and plain data only, got the class or function "${plain}" in ` +
       `${file}; nothing of it was run. Save a state dict instead, or pass ` +
       '{ unknownClasses: "keep" } to get such objects as plain data',
-    { details: { file, global: name } },
+    { details: { file, global: plain } },
   );
 }
 
