@@ -16,7 +16,10 @@ import * as functional from "../../src/nn/functional.ts";
 import { layerBindings } from "./bindings/layer.ts";
 import { pooling } from "./bindings/pooling.ts";
 import { losses as moreLosses } from "./bindings/loss.ts";
+import { recurrent } from "./bindings/recurrent.ts";
 import { spatial } from "./bindings/spatial.ts";
+import { ordering } from "./bindings/ordering.ts";
+import { selecting } from "./bindings/selecting.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
 /** Tensors of a case in torch's argument order; null where an optional one is absent. */
@@ -324,7 +327,7 @@ const products: Record<string, Binding> = {
   dot: binary("dot"),
   outer: binary("outer"),
   mm: binary("mm"),
-  addmm: (operands) => at(operands, 0).addmm(at(operands, 1), at(operands, 2)),
+  addmm: (operands, args) => at(operands, 0).addmm(at(operands, 1), at(operands, 2), args),
   tensordot: (operands, args) => tensordot(at(operands, 0), at(operands, 1), options(args)),
   einsum: (operands, args) => einsum(args["equation"] as string, ...all(operands)),
   linear: (operands) => functional.linear(at(operands, 0), at(operands, 1), operands[2]),
@@ -418,9 +421,12 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...layers,
   ...losses,
   ...moreLosses,
+  ...recurrent,
   ...spatial,
   ...layerBindings,
   ...pooling,
+  ...ordering,
+  ...selecting,
 };
 
 /** Ops of the operation areas that another suite binds, with the reason. */

@@ -100,8 +100,9 @@ function shareGradient(
   const untouched = eq(hits(x, index, dim), 0);
   const ownWins = includeSelf ? eq(x, best) : untouched;
   const wins = eq(source, ir.gather(best, index, dim));
+  // As in torch, an x that equals the result counts in the division also where it takes no part.
   const count = add(
-    ir.cast(ownWins, x.dtype),
+    ir.cast(eq(x, best), x.dtype),
     ir.scatter(ir.fullLike(x, 0), index, ir.cast(wins, x.dtype), dim, "add"),
   );
   // A term that is 0 in value: only its gradient counts.

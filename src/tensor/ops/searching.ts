@@ -6,7 +6,7 @@ import type { Node } from "../../ir/node.ts";
 import { formatShape, sameShape } from "../../ir/shape.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { gather, sort } from "./indexing.ts";
-import { eq, ge, gt, le, logicalAnd, logicalNot, lt, where } from "./logic.ts";
+import { eq, ge, isnan, le, logicalAnd, logicalNot, logicalOr, lt, where } from "./logic.ts";
 import type { Operand } from "./operands.ts";
 import { broadcastOperands, commonDType, toFloat, toNode } from "./operands.ts";
 
@@ -67,8 +67,9 @@ function bisect(line: Node, values: Node, right: boolean): Node {
     const next = add(place, bit);
     const inside = le(next, size);
     const element = ir.gather(line, where(inside, sub(next, 1), 0), dim);
-    // Negated, so that NaN stands behind everything.
-    const passed = logicalNot(right ? gt(element, values) : ge(element, values));
+    // NaN stands behind everything, in the row and as a value.
+    const before = right ? le(element, values) : lt(element, values);
+    const passed = isFloat(values.dtype) ? logicalOr(before, isnan(values)) : before;
     place = where(logicalAnd(inside, passed), next, place);
   }
   return place;

@@ -252,7 +252,7 @@ function incompleteGamma(a: Node, x: Node): [lower: Node, upper: Node] {
   const area = gammaIntegral(broad, where(isSeries, 1, low), where(isSeries, 2, high));
   const integral = minimum(area, 1);
   const atZero = logicalAnd(ge(a, 0), eq(x, 0));
-  const atEnd = logicalAnd(ge(a, 0), eq(x, Infinity));
+  const atEnd = logicalAnd(ge(a, 0), logicalOr(eq(x, Infinity), logicalAnd(eq(a, 0), gt(x, 0))));
   const lower = where(isSeries, series, where(isRight, sub(1, integral), integral));
   const upper = where(isSeries, sub(1, series), where(isRight, integral, sub(1, integral)));
   const close = (value: Node, zero: number): Node =>

@@ -35,7 +35,8 @@ function scaledTail(x: Node): Node {
     mul(ir.unary("exp", mul(near, near)), 2),
     sub(1, ir.unary("exp", mul(near, 4 * Math.PI))),
   );
-  return where(lt(x, 2 * Math.PI), add(smooth, pole), smooth);
+  const far = where(gt(x, 1e8), div(1 / Math.sqrt(Math.PI), x), smooth);
+  return where(lt(x, 2 * Math.PI), add(smooth, pole), far);
 }
 
 /** e^(x²) · erfc x; computed in f64. */
@@ -134,11 +135,12 @@ export function ndtr(x: Node): Node {
 export function logNdtr(x: Node): Node {
   return inDoubles(toFloat(x), (a) => {
     const left = lt(a, -1);
-    const deep = where(left, a, -1);
+    const endless = eq(a, -Infinity);
+    const deep = where(left, where(endless, -2, a), -1);
     const scaled = erfcx(mul(deep, -Math.SQRT1_2));
     const lower = sub(ir.unary("log", mul(scaled, 0.5)), mul(mul(deep, deep), 0.5));
     const rest = mul(erfc(mul(where(left, 0, a), Math.SQRT1_2)), -0.5);
-    return where(left, lower, ir.unary("log1p", rest));
+    return where(endless, a, where(left, lower, ir.unary("log1p", rest)));
   });
 }
 

@@ -1,8 +1,10 @@
+import { range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { add, div, expm1, mul, neg, sub } from "./arithmetic.ts";
 import { lt, where } from "./logic.ts";
 import type { Operand } from "./operands.ts";
+import { polynomial } from "./special-normal.ts";
 import {
   broadcastOperands,
   commonDType,
@@ -76,7 +78,7 @@ export function asinh(x: Node): Node {
 export function acosh(x: Node): Node {
   return inComputeDType(x, (a) => {
     const far = lt(farOut, a);
-    const above = sub(where(far, 1.5, a), 1);
+    const above = sub(where(far, 1.5, where(lt(a, 1), NaN, a)), 1);
     const near = ir.unary("log1p", add(above, ir.unary("sqrt", mul(above, add(above, 2)))));
     return where(far, add(ir.unary("log", where(far, a, 1)), Math.LN2), near);
   });
@@ -87,15 +89,20 @@ export function atanh(x: Node): Node {
   return inComputeDType(x, (a) => mul(sub(ir.unary("log1p", a), ir.unary("log1p", neg(a))), 0.5));
 }
 
+/** Coefficients of sin z / z in z². */
+const sincSeries = range(11).map((k) =>
+  range(2 * k).reduce((value, i) => value / (i + 2), k % 2 === 0 ? 1 : -1),
+);
+
 /** sin(πx) / (πx), 1 at 0. */
 export function sinc(x: Node): Node {
   return inComputeDType(x, (a) => {
-    const tiny = lt(ir.unary("abs", a), 1e-4);
-    const angle = mul(where(tiny, 1, a), Math.PI);
-    // The series keeps the derivatives at 0: 0 and −π² / 3.
-    const squared = mul(where(tiny, a, 0), where(tiny, a, 0));
-    const series = sub(1, mul(squared, Math.PI ** 2 / 6));
-    return where(tiny, series, div(ir.unary("sin", angle), angle));
+    const small = lt(ir.unary("abs", a), 0.25);
+    const angle = mul(where(small, 1, a), Math.PI);
+    // The series keeps the digits of the derivatives, which vanish with x.
+    const inner = mul(where(small, a, 0), Math.PI);
+    const series = polynomial(mul(inner, inner), sincSeries);
+    return where(small, series, div(ir.unary("sin", angle), angle));
   });
 }
 
