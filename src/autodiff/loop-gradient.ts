@@ -1,10 +1,12 @@
-import { UnsupportedOpError } from "../base/errors.ts";
+import { UnsupportedOpError, invariant } from "../base/errors.ts";
 import { add, full, fullLike, input, loop, part } from "../ir/build.ts";
 import { isDifferentiable, substitute, topologicalOrder } from "../ir/graph.ts";
 import { LoopBody } from "../ir/loop.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import { dependents } from "./dependents.ts";
 import { chooseResiduals, dependingOn } from "./loop-residuals.ts";
+import type { TripSum } from "./loop-sums.ts";
+import { TripSums } from "./loop-sums.ts";
 
 /** The engine's reverse pass over plain graph. */
 export type Differentiate = (
@@ -81,6 +83,12 @@ class BackwardLoop {
   private readonly slices: { source: Node; own: Node }[] = [];
   private readonly wholes: { source: Node; own: Node }[] = [];
   private readonly stacked: Node[] = [];
+  /** Sums over trips that are computed after the loop. */
+  private readonly sums: Map<Node, TripSum> = new Map();
+  /** Nodes that depend on cotangents. */
+  private readonly backward: ReadonlySet<Node>;
+  /** Nodes that differ from trip to trip. */
+  private readonly varying: ReadonlySet<Node>;
   /** Where the gradient of each input of the forward body ends up: a carry or a stacked result. */
   private readonly places: Map<Node, { list: "carry" | "stacked"; at: number }> = new Map();
 
@@ -88,6 +96,11 @@ class BackwardLoop {
     this.node = node;
     this.trip = trip;
     this.given = given;
+    const { body, carries, slices } = node.attrs;
+    const roots = [...trip.results.values()];
+    this.backward = dependingOn(roots, new Set(trip.cotangents.values()));
+    const changing = new Set<Node>(body.inputs.slice(0, carries + slices));
+    this.varying = dependingOn([...roots, ...body.outputs], changing);
   }
 
   build(isLive: (source: Node) => boolean): (Node | null)[] {
@@ -114,12 +127,25 @@ class BackwardLoop {
       reverse: !reverse,
       conditional: false,
     });
+    const stackOf = (value: Node): Node => this.stackOf(value, backward);
     return body.inputs.map((own, i) => {
+      const sum = this.sums.get(own);
+      if (sum !== undefined) return sum.build(stackOf);
       const place = this.places.get(own);
       if (place === undefined || !isLive(node.src[i])) return null;
       const offset = place.list === "carry" ? 0 : this.carries.length;
       return part(backward, offset + place.at);
     });
+  }
+
+  /** A value of the trips, stacked: by this loop, by the forward one, or an operand of that. */
+  private stackOf(value: Node, backward: Node): Node {
+    const at = this.stacked.indexOf(value);
+    if (at >= 0) return part(backward, this.carries.length + at);
+    const own = this.replaced.get(value);
+    const slice = this.slices.find((operand) => operand.own === own);
+    invariant(slice !== undefined, "a sum over trips has its values stacked");
+    return slice.source;
   }
 
   /** Cotangents of carries travel as carries, those of stacked results come in slices. */
@@ -140,12 +166,27 @@ class BackwardLoop {
   /** Gradients of slices are stacked, those of what every trip reads are summed. */
   private addResults(isLive: (source: Node) => boolean): void {
     const { body, carries, slices } = this.node.attrs;
+    const wholes = body.inputs.flatMap((own, i) => {
+      const result = i < carries + slices ? undefined : this.trip.results.get(own);
+      return result === undefined || !isLive(this.node.src[i]) ? [] : [result];
+    });
+    const sums = new TripSums(
+      wholes,
+      (value) => this.varying.has(value) || this.backward.has(value),
+    );
     body.inputs.forEach((own, i) => {
       const result = this.trip.results.get(own);
       if (i < carries || result === undefined || !isLive(this.node.src[i])) return;
       if (i < carries + slices) {
         this.places.set(own, { list: "stacked", at: this.stacked.length });
         this.stacked.push(result);
+        return;
+      }
+      const planned = sums.plan(result);
+      if (planned !== null) {
+        this.sums.set(own, planned);
+        const made = planned.needs.filter((value) => this.backward.has(value));
+        this.stacked.push(...made.filter((value) => !this.stacked.includes(value)));
         return;
       }
       const sum = inputLike(own);
@@ -160,17 +201,23 @@ class BackwardLoop {
     const { body, carries, slices } = node.attrs;
     const roots = [...this.carries.map(({ next }) => next), ...this.stacked];
     const carried = new Set<Node>(body.inputs.slice(0, carries));
-    const changing = new Set<Node>(body.inputs.slice(0, carries + slices));
     const own = new Set<Node>([...this.carries, ...this.slices].map((operand) => operand.own));
     const backward = dependingOn(roots, own);
     const frontier = new Set<Node>(roots.filter((root) => !backward.has(root)));
     for (const user of backward) {
       for (const source of user.src) if (!backward.has(source)) frontier.add(source);
     }
-    const varying = dependingOn([...frontier], changing);
-    const saved = chooseResiduals([...frontier], carried, varying);
+    const isSlice = (value: Node): boolean => {
+      const i = body.inputs.findIndex((candidate) => candidate === value);
+      return i >= carries && i < carries + slices;
+    };
+    const stacked = [...this.sums.values()].flatMap(({ needs }) => needs);
+    const known = stacked.filter((value) => !this.backward.has(value));
+    const saved = chooseResiduals([...frontier], carried, this.varying, {
+      always: known.filter((value) => !isSlice(value)),
+    });
     this.save([...saved]);
-    for (const read of inputsBelow(roots, saved)) {
+    for (const read of [...known.filter(isSlice), ...inputsBelow(roots, saved)]) {
       const i = body.inputs.findIndex((candidate) => candidate === read);
       if (i < carries || this.replaced.has(read)) continue;
       const operand = { source: node.src[i], own: inputLike(read) };

@@ -4,6 +4,7 @@ import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
 
+/** Elementwise operations that are saved rather than done twice. */
 const costly: ReadonlySet<Op> = new Set<Op>([
   "div",
   "rem",
@@ -32,42 +33,50 @@ export function dependingOn(roots: readonly Node[], from: ReadonlySet<Node>): Se
 
 /** What the backward trips of a loop read of its forward trips. */
 class Residuals {
-  readonly saved: Set<Node> = new Set();
+  readonly saved: Set<Node>;
   private readonly carries: ReadonlySet<Node>;
   private readonly varying: ReadonlySet<Node>;
-  private readonly memo: Map<Node, ReadonlySet<Node>> = new Map();
 
-  constructor(carries: ReadonlySet<Node>, varying: ReadonlySet<Node>) {
+  constructor(carries: ReadonlySet<Node>, varying: ReadonlySet<Node>, saved: Iterable<Node>) {
     this.carries = carries;
     this.varying = varying;
+    this.saved = new Set(saved);
   }
 
-  /** Values from which the node is cheap to compute again; itself if there are none. */
-  needs(node: Node): ReadonlySet<Node> {
-    const known = this.memo.get(node);
-    if (known !== undefined) return known;
-    const found = this.find(node);
-    this.memo.set(node, found);
-    return found;
-  }
-
-  private find(node: Node): ReadonlySet<Node> {
-    if (this.carries.has(node)) return new Set([node]);
-    if (node.op === "input" || !this.varying.has(node)) return new Set();
+  /** Whether nothing cheap leads to the node: it has to be saved if it is read. */
+  isCostly(node: Node): boolean {
+    if (this.carries.has(node)) return true;
+    if (node.op === "input" || !this.varying.has(node)) return false;
     const isView = opClass[node.op] === "movement" && node.op !== "concat";
     const isCheap = opClass[node.op] === "elementwise" && !costly.has(node.op);
-    if (isView || isCheap || identities.has(node.op)) {
-      return new Set(node.src.flatMap((source) => [...this.needs(source)]));
-    }
-    return new Set([node]);
+    return !(isView || isCheap || identities.has(node.op));
   }
 
-  /** Saves the node, or what it is computed from if that takes no more memory. */
+  /** Saves the node, or what it is cheap to compute from if that takes no more memory. */
   add(node: Node): void {
-    const missing = [...this.needs(node)].filter((need) => !this.saved.has(need));
-    const bytes = missing.reduce((sum, need) => sum + numel(need.shape), 0);
-    if (bytes <= numel(node.shape)) for (const need of missing) this.saved.add(need);
+    const missing = this.missing(node);
+    const size = missing.reduce((sum, need) => sum + numel(need.shape), 0);
+    if (size <= numel(node.shape)) for (const need of missing) this.saved.add(need);
     else this.saved.add(node);
+  }
+
+  /** What would have to be saved to compute the node again. */
+  private missing(node: Node): Node[] {
+    const seen = new Set([node]);
+    const pending = [node];
+    const found: Node[] = [];
+    for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+      if (this.saved.has(at)) continue;
+      if (this.isCostly(at)) found.push(at);
+      else if (this.varying.has(at)) {
+        for (const source of at.src) {
+          if (seen.has(source)) continue;
+          seen.add(source);
+          pending.push(source);
+        }
+      }
+    }
+    return found;
   }
 }
 
@@ -77,15 +86,17 @@ class Residuals {
  * @param frontier - nodes of the forward trip that the backward trip reads.
  * @param carries - inputs of the body that are carries.
  * @param varying - nodes that differ from trip to trip.
+ * @param always - nodes that are saved in any case.
  */
 export function chooseResiduals(
   frontier: readonly Node[],
   carries: ReadonlySet<Node>,
   varying: ReadonlySet<Node>,
+  { always }: { readonly always: readonly Node[] },
 ): Set<Node> {
-  const residuals = new Residuals(carries, varying);
-  const isOwn = (node: Node): boolean => residuals.needs(node).has(node);
-  for (const node of frontier) if (isOwn(node)) residuals.saved.add(node);
-  for (const node of frontier) if (!isOwn(node)) residuals.add(node);
+  const residuals = new Residuals(carries, varying, always);
+  const ordered = frontier.toSorted((a, b) => a.id - b.id);
+  for (const node of ordered) if (residuals.isCostly(node)) residuals.saved.add(node);
+  for (const node of ordered) if (!residuals.isCostly(node)) residuals.add(node);
   return residuals.saved;
 }
