@@ -1,4 +1,6 @@
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError, UnsupportedOpError } from "../base/errors.ts";
+import { customVjp } from "../tensor/custom-vjp.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** What takes a hook off again. */
 export interface HookHandle {
@@ -113,4 +115,77 @@ export function addForwardHook<M extends object>(
   options: HookOptions = {},
 ): HookHandle {
   return register(module, hook as unknown as AnyHook, ({ after }) => after, options);
+}
+
+/** Runs when the gradient by a module's result is known; a list it gives replaces it. */
+export type BackwardPreHook<M> = (
+  module: M,
+  gradOutput: readonly [Tensor],
+) => readonly [Tensor] | undefined | void;
+
+/** Runs when the gradient by a module's argument is known; a list it gives replaces it. */
+export type BackwardHook<M> = (
+  module: M,
+  gradInput: readonly [Tensor],
+  gradOutput: readonly [Tensor],
+) => readonly [Tensor] | undefined | void;
+
+/** x, whose gradient goes through `change`. */
+function withGradient(x: Tensor, change: (gradient: Tensor) => Tensor): Tensor {
+  return customVjp({ forward: (y) => y.clone(), backward: (gradient) => [change(gradient)] })(x);
+}
+
+function singleTensor(module: object, what: string, value: unknown): Tensor {
+  if (value instanceof Tensor) return value;
+  throw new UnsupportedOpError(
+    `${module.constructor.name}: backward hooks need one tensor as ${what} of forward`,
+  );
+}
+
+/** Runs `hook` on the gradient by the result of every `forward` of a module. */
+export function addBackwardPreHook<M extends object>(
+  module: M,
+  hook: BackwardPreHook<M>,
+  options: HookOptions = {},
+): HookHandle {
+  const after: AnyHook = (_, _args, result) =>
+    withGradient(singleTensor(module, "result", result), (gradient) => {
+      const [changed] = hook(module, [gradient]) ?? [gradient];
+      return changed;
+    });
+  return register(module, after, (hooks) => hooks.after, options);
+}
+
+/** Runs `hook` on the gradients by argument and result of every `forward` of a module. */
+export function addBackwardHook<M extends object>(
+  module: M,
+  hook: BackwardHook<M>,
+  options: HookOptions = {},
+): HookHandle {
+  // Gradients come to the result first; calls may nest, so each call keeps its own.
+  const calls: { gradOutput?: Tensor }[] = [];
+  const before: AnyPreHook = (_, args) => {
+    const [first, ...others] = args;
+    const call: { gradOutput?: Tensor } = {};
+    calls.push(call);
+    const input = withGradient(singleTensor(module, "first argument", first), (gradInput) => {
+      const { gradOutput } = call;
+      if (gradOutput === undefined) return gradInput;
+      const [changed] = hook(module, [gradInput], [gradOutput]) ?? [gradInput];
+      return changed;
+    });
+    return [input, ...others];
+  };
+  const after: AnyHook = (_, _args, result) => {
+    const call = calls.pop();
+    return withGradient(singleTensor(module, "result", result), (gradOutput) => {
+      if (call !== undefined) call.gradOutput = gradOutput;
+      return gradOutput;
+    });
+  };
+  const handles = [
+    register(module, before, (hooks) => hooks.before, options),
+    register(module, after, (hooks) => hooks.after, options),
+  ];
+  return { remove: () => handles.forEach((handle) => handle.remove()) };
 }

@@ -79,11 +79,14 @@ export type { EmbeddingModuleOptions, PretrainedOptions } from "./embedding.ts";
 export { Embedding } from "./embedding.ts";
 export type { EmbeddingBagCallOptions, EmbeddingBagModuleOptions } from "./embedding-bag.ts";
 export { EmbeddingBag } from "./embedding-bag.ts";
+export { Fold, Unfold } from "./fold.ts";
 export type { FractionalMaxPoolModuleOptions } from "./fractional-pooling.ts";
 export { FractionalMaxPool2d, FractionalMaxPool3d } from "./fractional-pooling.ts";
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export type {
+  BackwardHook,
+  BackwardPreHook,
   ForwardArguments,
   ForwardHook,
   ForwardPreHook,
@@ -174,3 +177,21 @@ export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cell.ts";
 export { Flatten, Identity, Unflatten } from "./shaping.ts";
 export type { LoadReport, StateDict } from "./state-dict.ts";
 export { snakeCase } from "./state-key.ts";
+export type {
+  DecoderLayer,
+  EncoderCallOptions,
+  EncoderLayer,
+  TransformerCallOptions,
+  TransformerOptions,
+  TransformerStackOptions,
+} from "./transformer.ts";
+export { Transformer, TransformerDecoder, TransformerEncoder } from "./transformer.ts";
+export type {
+  DecoderLayerCallOptions,
+  EncoderLayerCallOptions,
+  TransformerActivation,
+  TransformerLayerOptions,
+} from "./transformer-layer.ts";
+export { TransformerDecoderLayer, TransformerEncoderLayer } from "./transformer-layer.ts";
+export type { UpsampleOptions, UpsampleSize } from "./upsampling.ts";
+export { Upsample, UpsamplingBilinear2d, UpsamplingNearest2d } from "./upsampling.ts";

@@ -1,8 +1,15 @@
 import { ConfigError, DTypeError } from "../base/errors.ts";
 import { guard } from "../tensor/jit.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { ForwardHook, ForwardPreHook, HookHandle, HookOptions } from "./hooks.ts";
-import { addForwardHook, addForwardPreHook } from "./hooks.ts";
+import type {
+  BackwardHook,
+  BackwardPreHook,
+  ForwardHook,
+  ForwardPreHook,
+  HookHandle,
+  HookOptions,
+} from "./hooks.ts";
+import { addBackwardHook, addBackwardPreHook, addForwardHook, addForwardPreHook } from "./hooks.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 import type { LoadReport, StateDict } from "./state-dict.ts";
 import { loadInto } from "./state-dict.ts";
@@ -165,6 +172,24 @@ export abstract class Module {
     return addForwardHook(this, hook, options);
   }
 
+  /**
+   * Calls `hook(module, [gradOutput])` when the gradient by the result of `forward` is known; a list
+   * it gives back replaces it. The gradients are symbolic: build further tensors of them, or read
+   * what `grad` returns.
+   */
+  registerFullBackwardPreHook(hook: BackwardPreHook<this>, options?: HookOptions): HookHandle {
+    return addBackwardPreHook(this, hook, options);
+  }
+
+  /**
+   * Calls `hook(module, [gradInput], [gradOutput])` when the gradients by the first argument and by
+   * the result of `forward` are known; a list it gives back replaces the first. It is called only if
+   * gradients pass through the argument, which must be a tensor, as must the result.
+   */
+  registerFullBackwardHook(hook: BackwardHook<this>, options?: HookOptions): HookHandle {
+    return addBackwardHook(this, hook, options);
+  }
+
   /** Sets the mode of this module and all below it. */
   train(mode = true): this {
     for (const module of this.modules()) module.training = mode;
@@ -283,8 +308,11 @@ export abstract class Module {
   summary(): string {
     const rows = this.#rows("", 0);
     const width = Math.max(...rows.map(({ text }) => text.length));
+    const digits = rows[0].count.toLocaleString("en-US").length;
     const lines = rows.map(({ text, count }) =>
-      count === 0 ? text : `${text.padEnd(width)}  ${count.toLocaleString("en-US").padStart(11)}`,
+      count === 0
+        ? text
+        : `${text.padEnd(width)}  ${count.toLocaleString("en-US").padStart(digits)}`,
     );
     const all = this.parameters();
     const learned = all.filter(({ requiresGrad }) => requiresGrad);

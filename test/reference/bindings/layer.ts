@@ -1,5 +1,5 @@
 // Modules as a user makes them, and functions that no other area has.
-import type { Tensor } from "athanor";
+import { Tensor } from "athanor";
 import * as functional from "../../../src/nn/functional.ts";
 import * as nn from "../../../src/nn/index.ts";
 import type { Binding, Operands, Results } from "../bindings.ts";
@@ -13,13 +13,15 @@ function sized(call: unknown, key: string): Binding {
 }
 
 /** Our names of torch's string values. */
-const spelled: Readonly<Record<string, string>> = { matrix_exp: "matrixExp" };
+const spelled = (value: Argument): Argument => (value === "matrix_exp" ? "matrixExp" : value);
+
+const modules: Readonly<Record<string, unknown>> = { ...nn };
 
 function parametrize(module: nn.Module, value: Argument | undefined): void {
   if (value === undefined) return;
   const [name, given] = value as [string, Arguments];
   const options = Object.fromEntries(
-    Object.entries(given).map(([key, item]) => [key, spelled[String(item)] ?? item]),
+    Object.entries(given).map(([key, item]) => [key, spelled(item)]),
   );
   const apply = nn.parametrizations[name as "weightNorm"];
   apply(module, options);
@@ -43,12 +45,16 @@ function setMember(module: nn.Module, key: string, value: Tensor): void {
 }
 
 const asList = (results: Results): readonly Tensor[] =>
-  "values" in results ? [results.values, results.indices] : [results].flat();
+  results instanceof Tensor
+    ? [results]
+    : "indices" in results
+      ? [results.values, results.indices]
+      : results;
 
 /** A module made with `construct` and `options`, holding the operands after the inputs as state. */
 function layer(name: string): Binding {
   return (operands: Operands, args: Arguments) => {
-    const make = nn[name as "Linear"] as unknown as new (...args: readonly unknown[]) => nn.Linear;
+    const make = modules[name] as new (...args: readonly unknown[]) => nn.Linear;
     const construct = args["construct"] as readonly unknown[];
     const module = new make(...construct, args["options"]);
     parametrize(module, args["parametrization"]);
@@ -92,6 +98,11 @@ const classes = [
   "Embedding",
   "EmbeddingBag",
   "Linear",
+  "Upsample",
+  "UpsamplingNearest2d",
+  "UpsamplingBilinear2d",
+  "Fold",
+  "Unfold",
   ...numbered([1, 2, 3], "MaxPool", "AvgPool", "LPPool", "AdaptiveAvgPool", "AdaptiveMaxPool"),
   ...numbered([1, 2, 3], "ConstantPad", "ZeroPad", "ReflectionPad", "ReplicationPad"),
   ...numbered([1, 2, 3], "CircularPad", "MaxUnpool", "BatchNorm", "InstanceNorm"),
