@@ -68,6 +68,7 @@ export type { JitFunction, JitOptions } from "./tensor/jit.ts";
 export { jit, setJit } from "./tensor/jit.ts";
 export type { ScanLoopOptions, ScanResult, WhileLoopOptions } from "./tensor/loops.ts";
 export { forLoop, scan, whileLoop } from "./tensor/loops.ts";
+export * as linalg from "./tensor/linalg.ts";
 export { keep, persistent, scope } from "./tensor/memory.ts";
 export type { KernelSummary, Profile } from "./tensor/profile.ts";
 export { profile } from "./tensor/profile.ts";

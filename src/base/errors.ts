@@ -72,6 +72,13 @@ export class ConfigError extends AthanorError {
   }
 }
 
+/** A matrix is singular or not positive definite where an algorithm needs it to be. */
+export class LinalgError extends AthanorError {
+  constructor(message: string, options?: AthanorErrorOptions) {
+    super("LINALG", message, options);
+  }
+}
+
 /** The device has no room for a buffer. */
 export class OutOfMemoryError extends AthanorError {
   constructor(message: string, options?: AthanorErrorOptions) {

@@ -20,6 +20,7 @@ import { recurrent } from "./bindings/recurrent.ts";
 import { spatial } from "./bindings/spatial.ts";
 import { ordering } from "./bindings/ordering.ts";
 import { selecting } from "./bindings/selecting.ts";
+import { linalgOps } from "./bindings/linalg.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
 /** Tensors of a case in torch's argument order; null where an optional one is absent. */
@@ -420,6 +421,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...products,
   ...layers,
   ...losses,
+  ...linalgOps,
   ...moreLosses,
   ...recurrent,
   ...spatial,

@@ -182,6 +182,7 @@ export interface AreaCases {
   readonly indexing: OperationCase;
   readonly "second-order": OperationCase;
   readonly spatial: OperationCase;
+  readonly linalg: OperationCase;
   readonly clipping: OperationCase;
   readonly loss: OperationCase;
   readonly recurrent: OperationCase;
@@ -219,6 +220,7 @@ export const operationAreas = [
   "special",
   "sorting",
   "indexing",
+  "linalg",
 ] as const;
 
 export interface Fixture<Case> {
