@@ -1,8 +1,10 @@
-import { full, loop, part } from "../ir/build.ts";
+import { full, input, loop, part } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
-import { topologicalOrder, withSources } from "../ir/graph.ts";
-import { LoopBody } from "../ir/loop.ts";
+import { substitute, topologicalOrder, withSources } from "../ir/graph.ts";
+import { LoopBody, callsHost } from "../ir/loop.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
+import type { Op } from "../ir/ops.ts";
+import { opClass } from "../ir/ops.ts";
 
 type LoopNode = NodeOf<"loop">;
 
@@ -95,6 +97,44 @@ function trim(family: Family): Trimmed {
   };
 }
 
+const marks: ReadonlySet<Op> = new Set<Op>(["checkpoint", "customGradient"]);
+
+/** Whether the node only shows another one in another form. */
+function isView(node: Node): boolean {
+  if (node.op === "bitcast") return node.dtype === node.src[0].dtype;
+  return (opClass[node.op] === "movement" && node.op !== "concat") || marks.has(node.op);
+}
+
+/** Host functions are called, and indices checked, only if there is a trip; loops are left alone. */
+function staysInside(node: Node): boolean {
+  return callsHost(node) || node.op === "loop" || node.op === "gather" || node.op === "scatter";
+}
+
+/** What trips need not compute, because it is the same in all: nodes that only read wholes. */
+function invariants(
+  roots: readonly Node[],
+  changing: ReadonlySet<Node>,
+  wholes: ReadonlySet<Node>,
+): Node[] {
+  const varying = new Set<Node>();
+  const reading = new Set<Node>();
+  const found = new Set<Node>();
+  const consider = (operand: Node): void => {
+    let node = operand;
+    while (isView(node) && !varying.has(node)) node = node.src[0];
+    if (reading.has(node) && !varying.has(node) && node.op !== "input") found.add(node);
+  };
+  const order = topologicalOrder(roots);
+  for (const node of order) {
+    const isOwn = node.src.some((source) => varying.has(source));
+    if (isOwn || changing.has(node) || staysInside(node)) varying.add(node);
+    if (wholes.has(node) || node.src.some((source) => reading.has(source))) reading.add(node);
+  }
+  for (const node of order) if (varying.has(node)) node.src.forEach(consider);
+  roots.forEach(consider);
+  return [...found];
+}
+
 class Tidying {
   private readonly families: ReadonlyMap<Node, Family>;
   private readonly trimmed: Map<Family, Trimmed> = new Map();
@@ -157,14 +197,32 @@ class Tidying {
 
   private rebuildLoop(family: Family, { carries, slices, wholes, outputs }: Trimmed): Rebuilt {
     const { attrs, src } = family.first;
-    const order = [...carries, ...slices, ...wholes];
+    const { inputs } = attrs.body;
+    const own = new Set<Node>(wholes.map((i) => inputs[i]));
+    const moving = [...carries, ...slices];
+    const hoisted = invariants(outputs, new Set(moving.map((i) => inputs[i])), own);
+    const given = new Map(wholes.map((i): [Node, Node] => [inputs[i], this.get(src[i])]));
+    const moved = substitute(hoisted, given);
+    const stands = new Map(
+      hoisted.map((node): [Node, Node] => [node, input(node.shape, node.dtype)]),
+    );
+    const results = substitute(outputs, stands);
+    const read = new Set(topologicalOrder(results));
+    const kept = wholes.filter((i) => read.has(inputs[i]));
+    const operands = [...moving, ...kept].map((i) => ({
+      own: inputs[i],
+      source: this.get(src[i]),
+    }));
+    hoisted.forEach((node, i) =>
+      operands.push({ own: stands.get(node) as NodeOf<"input">, source: moved[i] }),
+    );
     const result = loop(
-      order.map((i) => this.get(src[i])),
+      operands.map(({ source }) => source),
       {
         ...attrs,
         body: new LoopBody(
-          order.map((i) => attrs.body.inputs[i]),
-          outputs,
+          operands.map((operand) => operand.own),
+          results,
         ),
         carries: carries.length,
         slices: slices.length,
@@ -196,7 +254,8 @@ class Tidying {
 
 /**
  * Merges loops that share their carries, and drops results, carries and operands that nobody needs.
- * Carries that never change are read like any other operand, loops of no trips disappear.
+ * Carries that never change are read like any other operand, what is the same in every trip is
+ * computed before the loop, and loops of no trips disappear.
  */
 export function tidyLoops(graph: Graph): Graph {
   const order = topologicalOrder(graph.outputs);

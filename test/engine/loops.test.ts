@@ -291,6 +291,20 @@ describe("scan", () => {
     expect(await values(grad(run(true), [w])[0])).toEqual([18]);
   });
 
+  it("computes what is the same in every step before the first", async () => {
+    const w = tensor([1, 2, 3], { requiresGrad: true });
+    const run = (): Tensor => {
+      const step = (x: Tensor) => [x.add(w.exp().sum()), w.log1p().t()] as const;
+      const { carry, ys } = scan(step, tensor(0), null, { length: 4 });
+      return carry.add(ys.sum());
+    };
+    const x = [1, 2, 3];
+    const wanted = 4 * x.reduce((sum, value) => sum + Math.exp(value) + Math.log1p(value), 0);
+    expect(await difference([run()], [tensor(wanted)])).toBeLessThan(1e-5);
+    const slope = x.map((value) => 4 * (Math.exp(value) + 1 / (1 + value)));
+    expect(await difference(grad(run(), [w]), [tensor(slope)])).toBeLessThan(1e-5);
+  });
+
   it("is compiled once for all values, with one copy of the body", async () => {
     const run = (length: number, start: number): Tensor => {
       const step = (x: Tensor) => [x.mul(1.5).add(1), null] as const;
