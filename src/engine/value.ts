@@ -90,6 +90,13 @@ export class Value {
     }
   }
 
+  /** The values below that its graph ends in or may end in, now or when this one is stored. */
+  foundations(): Value[] {
+    const seen = new Set<Value>([this]);
+    for (const value of seen) for (const source of value.#sources) seen.add(source);
+    return [...seen].filter((value) => value.#sources.length === 0 || value.storage !== undefined);
+  }
+
   /** Receives the computed value, taking over one reference of the storage. */
   settle(storage: Storage): void {
     this.storage = storage;

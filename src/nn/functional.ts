@@ -1,5 +1,6 @@
 /** Stateless neural-network operations, the namespace `nn.functional`. */
 export * from "./functional/activation.ts";
+export * from "./functional/attention.ts";
 export * from "./functional/convolution.ts";
 export * from "./functional/ctc-loss.ts";
 export * from "./functional/distance.ts";

@@ -64,6 +64,18 @@ export function derivedCell(node: Node, sources: readonly Handle[], on?: DeviceN
   return new Cell(type, { value });
 }
 
+/**
+ * A cell that keeps alive what the handle's graph ends in. A gradient is a graph over the inside of
+ * its loss, which the loss itself forgets as soon as it is stored. Undefined inside a trace.
+ */
+export function foundationCell(handle: Handle): Cell | undefined {
+  if (currentTrace() !== undefined) return undefined;
+  const { cell } = handle;
+  const sources = cell.value.foundations();
+  const { node, device } = cell.value;
+  return new Cell(cell, { value: Value.pending({ node, device, sources, keepsHistory: false }) });
+}
+
 /** A cell over data in the dtype's storage format. */
 export function storedCell(data: HostArray, shape: Shape, dtype: DType, device: DeviceName): Cell {
   const value = Value.stored(shape, dtype, storageFrom(device, data));

@@ -3,9 +3,9 @@ import { gradients } from "../autodiff/gradients.ts";
 import * as ir from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import { formatShape } from "../ir/shape.ts";
+import { foundationCell } from "./cells.ts";
 import { collectRuleTensors } from "./custom-vjp.ts";
-import type { Tensor } from "./tensor.ts";
-import { derive } from "./tensor.ts";
+import { Tensor, derive } from "./tensor.ts";
 
 /** Options of {@link grad}. */
 export interface GradOptions {
@@ -56,11 +56,15 @@ export function grad(
     ),
   );
   const sources = [loss, ...(gradOutput === undefined ? [] : [gradOutput]), ...tensors, ...made];
-  return results.map((node, i) => {
+  const foundation = foundationCell(loss);
+  if (foundation !== undefined) sources.push(new Tensor(foundation));
+  const found = results.map((node, i) => {
     const tensor = tensors[i];
     if (node === null && !allowUnused) refuseUnused(loss, tensor, i);
     return derive(sources, node ?? ir.fullLike(tensor.node, 0));
   });
+  foundation?.dispose();
+  return found;
 }
 
 /** Runs `fn` and differentiates its result: [loss, gradients]. */

@@ -238,6 +238,15 @@ describe("live bytes", () => {
 });
 
 describe("history", () => {
+  it("of a loss stays with its gradients when the loss was read", async () => {
+    const [x, labels] = [tensor([1, 2]), tensor([3, 4])];
+    const loss = x.mul(labels).square().sum();
+    const [gradient] = grad(loss, [x]);
+    labels.dispose();
+    expect(await loss.item()).toBe(73);
+    expect(await gradient.tolist()).toEqual([18, 64]);
+  });
+
   it("outlives a read when gradients were announced", async () => {
     const w = tensor([2, 3], { requiresGrad: true });
     const loss = w.square().sum();

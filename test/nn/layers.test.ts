@@ -184,7 +184,7 @@ describe("MultiheadAttention", () => {
       [false, false, false, false, false],
       [false, false, false, false, false],
     ]);
-    const y = attention.forward(query, key, key, { keyPaddingMask, attnMask });
+    const [y] = attention.forward(query, key, key, { keyPaddingMask, attnMask });
     expect(
       await errorOf(
         y,

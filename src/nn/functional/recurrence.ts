@@ -1,4 +1,4 @@
-import { stack } from "../../tensor/functions.ts";
+import { scan } from "../../tensor/loops.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** New state and result of one step. */
@@ -14,8 +14,8 @@ export interface Recurrence {
 }
 
 /**
- * Runs a step over the slices of `inputs` along dim 0, in order or from the last to the first; the
- * results lie in the order of the inputs either way.
+ * Runs a step over the slices of `inputs` along dim 0, in order or from the last to the first, as a
+ * loop inside of the program; the results lie in the order of the inputs either way.
  */
 export function recur(
   step: (state: readonly Tensor[], inputs: readonly Tensor[]) => Step,
@@ -23,17 +23,14 @@ export function recur(
   inputs: readonly Tensor[],
   { reverse = false }: { readonly reverse?: boolean } = {},
 ): Recurrence {
-  const [length] = inputs[0].shape;
-  const results: Tensor[] = [];
-  let state = first;
-  for (let i = 0; i < length; i++) {
-    const at = reverse ? length - 1 - i : i;
-    const next = step(
-      state,
-      inputs.map((x) => x.select(0, at)),
-    );
-    results[at] = next.result;
-    state = next.state;
-  }
-  return { state, results: stack(results) };
+  const { carry, ys } = scan(
+    (state: readonly Tensor[], slices: readonly Tensor[]) => {
+      const next = step(state, slices);
+      return [next.state, next.result] as const;
+    },
+    first,
+    inputs,
+    { reverse },
+  );
+  return { state: carry, results: ys };
 }

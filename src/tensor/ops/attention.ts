@@ -28,7 +28,8 @@ export interface AttentionOptions {
   readonly dropoutKey?: Node | undefined;
 }
 
-function checkOperands(query: Node, key: Node, value: Node): void {
+/** @throws {ShapeError} if the operands are no attention. */
+export function checkOperands(query: Node, key: Node, value: Node): void {
   const shapes = [query, key, value].map((x) => formatShape(x.shape)).join(", ");
   if ([query, key, value].some((x) => x.shape.length < 2 || !isFloat(x.dtype))) {
     throw new ShapeError(
@@ -46,7 +47,7 @@ function checkOperands(query: Node, key: Node, value: Node): void {
 }
 
 /** Repeats heads (dim −3) of keys or values for the query heads that share them. */
-function repeatHeads(x: Node, query: Node): Node {
+export function repeatHeads(x: Node, query: Node): Node {
   const dim = x.shape.length - 3;
   const heads = query.shape[query.shape.length - 3];
   const own = x.shape[dim];
@@ -75,7 +76,8 @@ function maskedSoftmax(scores: Node): Node {
   return mul(powers, ir.div(ir.fullLike(safe, 1), safe));
 }
 
-function attentionWeights(scores: Node, { attnMask, isCausal }: AttentionOptions): Node {
+/** Softmax of the scores [..., L, S] under the options' mask. */
+function weightsOf(scores: Node, { attnMask, isCausal }: AttentionOptions): Node {
   const [rows, columns] = scores.shape.slice(-2);
   if (isCausal === true) {
     if (attnMask != null) {
@@ -94,8 +96,26 @@ function attentionWeights(scores: Node, { attnMask, isCausal }: AttentionOptions
 }
 
 /**
- * softmax(query · keyᵀ · scale + mask) · value. Shapes: query [..., L, E], key [..., S, E],
- * value [..., S, V] → [..., L, V]. The softmax of half types runs in f32.
+ * softmax(query · keyᵀ · scale + mask), the weights of the values: [..., L, S]. The softmax of half
+ * types runs in f32.
+ */
+export function attentionWeights(query: Node, key: Node, options: AttentionOptions = {}): Node {
+  const { enableGqa = false, dropoutP = 0, dropoutKey } = options;
+  const k = enableGqa ? repeatHeads(key, query) : key;
+  const scale = options.scale ?? 1 / Math.sqrt(query.shape[query.shape.length - 1]);
+  const rank = k.shape.length;
+  const products = matmul(query, ir.transpose(k, rank - 2, rank - 1));
+  const weights = inComputeDType(products, (scores) => weightsOf(mul(scores, scale), options));
+  if (dropoutP === 0) return weights;
+  if (dropoutKey === undefined) {
+    throw new ConfigError("scaledDotProductAttention: dropoutP needs dropoutKey, got none");
+  }
+  return dropout(weights, dropoutKey, { p: dropoutP });
+}
+
+/**
+ * {@link attentionWeights} · value. Shapes: query [..., L, E], key [..., S, E],
+ * value [..., S, V] → [..., L, V].
  */
 export function scaledDotProductAttention(
   query: Node,
@@ -104,18 +124,6 @@ export function scaledDotProductAttention(
   options: AttentionOptions = {},
 ): Node {
   checkOperands(query, key, value);
-  const { enableGqa = false, dropoutP = 0, dropoutKey } = options;
-  const k = enableGqa ? repeatHeads(key, query) : key;
-  const v = enableGqa ? repeatHeads(value, query) : value;
-  const scale = options.scale ?? 1 / Math.sqrt(query.shape[query.shape.length - 1]);
-  const rank = k.shape.length;
-  const products = matmul(query, ir.transpose(k, rank - 2, rank - 1));
-  const weights = inComputeDType(products, (scores) =>
-    attentionWeights(mul(scores, scale), options),
-  );
-  if (dropoutP === 0) return matmul(weights, v);
-  if (dropoutKey === undefined) {
-    throw new ConfigError("scaledDotProductAttention: dropoutP needs dropoutKey, got none");
-  }
-  return matmul(dropout(weights, dropoutKey, { p: dropoutP }), v);
+  const v = options.enableGqa === true ? repeatHeads(value, query) : value;
+  return matmul(attentionWeights(query, key, options), v);
 }

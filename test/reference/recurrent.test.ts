@@ -1,0 +1,4 @@
+import { describeArea } from "./operation-suite.ts";
+
+describeArea("recurrent");
+describeArea("transformer");
