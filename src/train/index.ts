@@ -35,3 +35,8 @@ export type { Picture } from "./report/png.ts";
 export { encodePng, pngDataUri } from "./report/png.ts";
 export type { Report, ReportSection } from "./report/report.ts";
 export { charts, renderReport, writeReport } from "./report/report.ts";
+export type { HparamValue } from "./tensorboard-event.ts";
+export type { ScalarEvent } from "./tensorboard-reader.ts";
+export { readScalars } from "./tensorboard-reader.ts";
+export type { ImageLayout, SummaryOptions } from "./tensorboard-writer.ts";
+export { SummaryWriter } from "./tensorboard-writer.ts";

@@ -9,7 +9,9 @@ const otherAreas: Readonly<Record<string, string>> = {
   schedule: "learning rates over time",
   model: "whole models with their optimizer",
   storage: "safetensors files",
+  formats: "files of NumPy, torch and GGUF",
   initializer: "bounds of random initialisers",
+  transforms: "images by torchvision",
 };
 
 describe("fixture coverage", () => {
