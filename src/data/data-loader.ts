@@ -3,6 +3,7 @@ import { HostRandom } from "../base/host-random.ts";
 import type { Collated } from "./collate.ts";
 import { stackItems } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
+import { requireIndex } from "./dataset.ts";
 import type { ItemRequest } from "./item-context.ts";
 import { itemContext } from "./item-context.ts";
 import type { IterableDataset } from "./iterable-dataset.ts";
@@ -230,6 +231,7 @@ function* itemJobs<Item>(
   let batch = 0;
   for (const indices of batches) {
     const requests = Array.from(indices, (index) => {
+      requireIndex("DataLoader", index, dataset.length);
       const occurrence = seen[index]++;
       return { index, epoch, seed, occurrence };
     });
