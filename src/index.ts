@@ -68,13 +68,24 @@ export type { JitFunction, JitOptions } from "./tensor/jit.ts";
 export { jit, setJit } from "./tensor/jit.ts";
 export type { ScanLoopOptions, ScanResult, WhileLoopOptions } from "./tensor/loops.ts";
 export { forLoop, scan, whileLoop } from "./tensor/loops.ts";
+export * as fft from "./tensor/fft.ts";
 export * as linalg from "./tensor/linalg.ts";
 export { keep, persistent, scope } from "./tensor/memory.ts";
 export type { KernelSummary, Profile } from "./tensor/profile.ts";
 export { profile } from "./tensor/profile.ts";
 export type { RandomOptions } from "./tensor/random.ts";
-export { Generator, rand, randn } from "./tensor/random.ts";
-export * as random from "./tensor/random.ts";
+export {
+  Generator,
+  multinomial,
+  rand,
+  randLike,
+  randint,
+  randintLike,
+  randn,
+  randnLike,
+  randperm,
+} from "./tensor/random.ts";
+export * as random from "./tensor/random-namespace.ts";
 export * as special from "./tensor/special.ts";
 export { realize, realizeSync } from "./tensor/realize.ts";
 export type { TensorLike, TensorOptions, TensorValuesAndIndices } from "./tensor/tensor.ts";

@@ -21,6 +21,7 @@ import { spatial } from "./bindings/spatial.ts";
 import { ordering } from "./bindings/ordering.ts";
 import { selecting } from "./bindings/selecting.ts";
 import { linalgOps } from "./bindings/linalg.ts";
+import { fftOps } from "./bindings/fft.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
 /** Tensors of a case in torch's argument order; null where an optional one is absent. */
@@ -421,6 +422,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...products,
   ...layers,
   ...losses,
+  ...fftOps,
   ...linalgOps,
   ...moreLosses,
   ...recurrent,

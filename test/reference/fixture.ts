@@ -183,6 +183,7 @@ export interface AreaCases {
   readonly "second-order": OperationCase;
   readonly spatial: OperationCase;
   readonly linalg: OperationCase;
+  readonly fft: OperationCase;
   readonly clipping: OperationCase;
   readonly loss: OperationCase;
   readonly recurrent: OperationCase;
@@ -221,6 +222,7 @@ export const operationAreas = [
   "sorting",
   "indexing",
   "linalg",
+  "fft",
 ] as const;
 
 export interface Fixture<Case> {
