@@ -1,11 +1,15 @@
-import { fork } from "node:child_process";
+import { fork, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
 import type { CellReply, CellRequest } from "./cell-protocol.ts";
+import { sizes } from "./workload.ts";
 
 /** What a process is started with. */
 export interface CellOptions {
   /** Script and its arguments. */
   readonly script: string;
+  /** Interpreter of a script that is not JavaScript; it reads and writes lines of JSON. */
+  readonly interpreter?: string;
   readonly args?: readonly string[];
   readonly row: string;
   readonly threads: number;
@@ -20,10 +24,10 @@ export class CellProcess {
   #errors = "";
 
   /** Starts the process; `start` makes it ready. */
-  constructor({ script, args = [], row, threads }: CellOptions) {
+  constructor(options: CellOptions) {
+    const { row, threads } = options;
     this.#label = `${row}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    const stdio = ["ignore", "ignore", "pipe", "ipc"] as const;
-    this.#child = fork(script, [...args], { stdio: [...stdio] });
+    this.#child = options.interpreter === undefined ? startNode(options) : startOther(options);
     this.#child.stderr?.on("data", (text: Buffer) => (this.#errors += text.toString()));
   }
 
@@ -66,7 +70,26 @@ export class CellProcess {
         if (reply.kind === "failed") fail(reply.message);
         else resolve(reply);
       });
-      child.send(request);
+      if (child.stdin === null) child.send(request);
+      else child.stdin.write(`${JSON.stringify(request)}\n`);
     });
   }
+}
+
+function startNode({ script, args = [] }: CellOptions): ChildProcess {
+  return fork(script, [...args], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+}
+
+/** A process whose lines on standard output become its messages. */
+function startOther({ script, args = [], interpreter = "", threads }: CellOptions): ChildProcess {
+  const env = {
+    ...process.env,
+    OMP_NUM_THREADS: String(threads),
+    BENCH_SIZES: JSON.stringify(sizes),
+  };
+  const child = spawn(interpreter, [script, ...args], { stdio: "pipe", env });
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (line.startsWith("{")) child.emit("message", JSON.parse(line));
+  });
+  return child;
 }

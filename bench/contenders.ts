@@ -15,6 +15,8 @@ interface Entry {
   readonly needs?: string;
   /** Most threads it can use in Node. */
   readonly threadLimit?: number;
+  /** Program it runs in, if that is not Node; it takes part when one is named. */
+  readonly runsIn?: "python";
 }
 
 const entries: Readonly<Record<Contender, Entry>> = {
@@ -26,12 +28,29 @@ const entries: Readonly<Record<Contender, Entry>> = {
     needs: "@tensorflow/tfjs-backend-wasm",
     threadLimit: 1,
   },
-  onnxruntime: { script: `${peersFolder}/onnxruntime.mjs`, needs: "onnxruntime-node" },
+  onnxruntime: {
+    script: `${peersFolder}/onnxruntime.mjs`,
+    args: ["onnxruntime-node"],
+    needs: "onnxruntime-node",
+  },
+  "onnxruntime-web": {
+    script: `${peersFolder}/onnxruntime.mjs`,
+    args: ["onnxruntime-web"],
+    needs: "onnxruntime-web",
+  },
+  openblas: { script: `${peersFolder}/openblas.mjs`, needs: "koffi" },
+  pytorch: { script: `${peersFolder}/pytorch.py`, runsIn: "python" },
 };
 
-/** Whether the contender's package is there. */
-export function isInstalled(contender: Contender): boolean {
-  const { needs } = entries[contender];
+/** Programs of the command line that contenders run in. */
+export interface Interpreters {
+  readonly python?: string | undefined;
+}
+
+/** Whether the contender's package, or the program it runs in, is there. */
+export function isInstalled(contender: Contender, interpreters: Interpreters): boolean {
+  const { needs, runsIn } = entries[contender];
+  if (runsIn !== undefined) return interpreters[runsIn] !== undefined;
   return needs === undefined || existsSync(`${peersFolder}/node_modules/${needs}/package.json`);
 }
 
@@ -41,9 +60,15 @@ export function canUse(contender: Contender, threads: number): boolean {
 }
 
 /** The process that measures a contender on a row. */
-export function cellOf(contender: Contender, row: string, threads: number): CellOptions {
-  const { script, args = [] } = entries[contender];
-  return { script, args, row, threads };
+export function cellOf(
+  contender: Contender,
+  row: string,
+  threads: number,
+  interpreters: Interpreters = {},
+): CellOptions {
+  const { script, args = [], runsIn } = entries[contender];
+  const interpreter = runsIn === undefined ? undefined : interpreters[runsIn];
+  return { script, args, row, threads, ...(interpreter !== undefined && { interpreter }) };
 }
 
 /** The process that measures the machine. */

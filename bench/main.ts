@@ -22,6 +22,7 @@ usage: npm run bench -- [options]
   --filter TEXT     only rows whose name contains TEXT (several: separated by commas)
   --threads LIST    thread counts, as 1,2 (default: 1 and the number of cores, at most 8)
   --only LIST       contenders, as athanor,jax-js (default: all that are installed)
+  --python PATH     a Python that has torch: PyTorch on the CPU takes part too
   --quick           a fraction of the time, without the runs that take seconds
   --json            the results as JSON on standard output instead of tables
   --write-docs      also puts the tables into docs/benchmarks.md
@@ -79,6 +80,7 @@ const parse = () =>
       filter: { type: "string" },
       threads: { type: "string" },
       only: { type: "string" },
+      python: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
@@ -98,8 +100,9 @@ const filters = options.filter?.split(",") ?? [""];
 const selected = rows.filter(({ name }) => filters.some((filter) => name.includes(filter)));
 if (selected.length === 0) refuse(`no row contains "${options.filter}"; see --help`);
 const wanted = parseContenders(options.only);
-const present = wanted.filter(isInstalled);
-const missing = wanted.filter((contender) => !present.includes(contender));
+const interpreters = { python: options.python };
+const present = wanted.filter((contender) => isInstalled(contender, interpreters));
+const missing = wanted.filter((one) => !present.includes(one) && one !== "pytorch");
 const threadCounts = parseThreads(options.threads);
 const effort = options.quick
   ? { rounds: 3, milliseconds: 80, includeSlow: false }
@@ -118,7 +121,7 @@ if (missing.length > 0) {
 const results: RowResult[] = [];
 for (const row of selected) {
   for (const threads of row.threads ?? threadCounts) {
-    const result = await measureRow(row, threads, present, effort);
+    const result = await measureRow(row, threads, present, effort, interpreters);
     results.push(result);
     const times = Object.entries(result.contenders).map(
       ([name, { timing }]) => `${name} ${formatMilliseconds(timing.median)}`,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CellProcess } from "./cell-process.ts";
 import type { CellOptions } from "./cell-process.ts";
 import { canUse, cellOf, probeOf } from "./contenders.ts";
+import type { Interpreters } from "./contenders.ts";
 import type { Contender, Row } from "./rows.ts";
 import { summarise } from "./statistics.ts";
 import type { Timing } from "./statistics.ts";
@@ -88,6 +89,7 @@ export async function measureRow(
   threads: number,
   among: readonly Contender[],
   effort: Effort,
+  interpreters: Interpreters = {},
 ): Promise<RowResult> {
   const open: CellProcess[] = [];
   const failures: string[] = [];
@@ -107,7 +109,10 @@ export async function measureRow(
       if (!among.includes(contender) || !canUse(contender, threads)) continue;
       if (row.slow?.includes(contender) === true && !effort.includeSlow) continue;
       try {
-        started.set(contender, await start(cellOf(contender, row.name, threads), row.inner ?? 1));
+        started.set(
+          contender,
+          await start(cellOf(contender, row.name, threads, interpreters), row.inner ?? 1),
+        );
       } catch (error) {
         failures.push(`${contender}: ${error instanceof Error ? error.message : String(error)}`);
       }

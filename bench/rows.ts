@@ -1,4 +1,12 @@
-import { cnnSizes, gptSizes, mlpSizes } from "./workload.ts";
+import {
+  adamwSizes,
+  cnnSizes,
+  ddpgSizes,
+  decodeSizes,
+  gptSizes,
+  mlpSizes,
+  upsampleShape,
+} from "./workload.ts";
 
 /**
  * Sum; difference, square added; difference, over the deviation, times weight, plus bias. A
@@ -13,6 +21,9 @@ export const contenders = [
   "jax-js im2col",
   "tfjs-wasm",
   "onnxruntime",
+  "onnxruntime-web",
+  "openblas",
+  "pytorch",
 ] as const;
 export type Contender = (typeof contenders)[number];
 
@@ -89,10 +100,41 @@ function gptFlops(): number {
   return 3 * 2 * tokens * (linear + attention);
 }
 
+/** Multiply-adds of one row through linear layers of these widths. */
+const linearMacs = (...widths: number[]): number =>
+  widths.slice(1).reduce((sum, outputs, i) => sum + widths[i] * outputs, 0);
+
+/** Both target nets forward; the critic and, through it, the actor forward and back. */
+function ddpgFlops(): number {
+  const { batch, observation, action, hidden } = ddpgSizes;
+  const actor = linearMacs(observation, hidden, hidden, action);
+  const critic = linearMacs(observation + action, hidden, hidden, 1);
+  const first = (inputs: number): number => inputs * hidden;
+  const backward = 2 * critic - first(observation + action) + critic + 2 * actor;
+  return 2 * batch * (2 * actor + 3 * critic + backward - first(observation));
+}
+
+const decodeMacs = (): number => {
+  const { width, layers, vocab } = gptSizes;
+  return layers * (12 * width ** 2 + decodeSizes.tokens * width) + width * vocab;
+};
+
+const size = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** Libraries that run single operations. */
+const everyKernel = [
+  "athanor",
+  "jax-js",
+  "tfjs-wasm",
+  "onnxruntime",
+  "onnxruntime-web",
+  "pytorch",
+] as const;
+
 const gemm = (size: number): Row => ({
   name: `gemm ${size}`,
   summary: `product of two ${size}×${size} matrices`,
-  contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+  contenders: [...everyKernel, "openblas"],
   work: { flops: 2 * size ** 3 },
   ...(size >= 512 && { target: { ofBound: 0.8, scaling: 1.7 } }),
 });
@@ -102,31 +144,32 @@ export const rows: readonly Row[] = [
   gemm(256),
   gemm(512),
   gemm(1024),
+  gemm(2048),
   {
     name: "elementwise 4M",
     summary: "relu(1.5 x + 0.3)² of 4,194,304 floats",
-    contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+    contenders: everyKernel,
     work: { ...onceThrough, instructions: (floats / 4) * 4 },
     target: { ofBound: 1 / 1.3 },
   },
   {
     name: "softmax 4096x1024",
     summary: "softmax of each row",
-    contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+    contenders: everyKernel,
     work: { ...onceThrough, instructions: (floats / 4) * (4 + expInstructions) },
     target: { ofBound: 1 / 1.3 },
   },
   {
     name: "layer norm 4096x1024",
     summary: "layer normalisation of each row, with weight and bias",
-    contenders: ["athanor", "jax-js", "tfjs-wasm", "onnxruntime"],
+    contenders: everyKernel,
     work: { ...onceThrough, instructions: (floats / 4) * layerNormInstructions },
     target: { ofBound: 1 / 1.3 },
   },
   {
     name: "conv 8x64x56x56",
     summary: "64 filters of 3×3, padding 1",
-    contenders: ["athanor", "jax-js", "jax-js im2col", "tfjs-wasm", "onnxruntime"],
+    contenders: [...everyKernel, "jax-js im2col"],
     slow: ["jax-js"],
     work: { flops: 2 * 8 * 56 * 56 * 64 * 64 * 9 },
     yardstick: "gemm",
@@ -135,7 +178,7 @@ export const rows: readonly Row[] = [
   {
     name: "mlp step",
     summary: "training step 784-256-256-10, batch 128, Adam",
-    contenders: ["athanor", "jax-js"],
+    contenders: ["athanor", "jax-js", "pytorch"],
     work: { flops: mlpFlops() },
     yardstick: "gemm",
     target: { ofBound: 0.6, ratio: 3 },
@@ -151,7 +194,7 @@ export const rows: readonly Row[] = [
   {
     name: "cnn step",
     summary: "training step, two conv-relu-pool 1-32-64 on 28×28, linear, batch 64, Adam",
-    contenders: ["athanor", "jax-js", "jax-js im2col"],
+    contenders: ["athanor", "jax-js", "jax-js im2col", "pytorch"],
     slow: ["jax-js"],
     work: { flops: cnnFlops() },
     yardstick: "gemm",
@@ -160,11 +203,43 @@ export const rows: readonly Row[] = [
   },
   {
     name: "gpt step",
-    summary: "training step, 2 layers of width 128, 4 heads, 64 tokens of 256, batch 8, AdamW",
-    contenders: ["athanor"],
+    summary: "training step, 2 layers of width 256, 4 heads, 128 tokens of 4096, batch 8, AdamW",
+    contenders: ["athanor", "jax-js", "pytorch"],
     work: { flops: gptFlops() },
     yardstick: "gemm",
+    target: { ratio: 3 },
     hasFacts: true,
+  },
+  {
+    name: "gpt decode",
+    summary: "64 tokens from that net one by one, with a key-value cache, each read",
+    contenders: everyKernel,
+    // Every weight is read for every token.
+    work: { bytes: decodeSizes.tokens * 4 * decodeMacs() },
+    tolerance: 0,
+  },
+  {
+    name: "ddpg update",
+    summary: "both nets 17-256-256-6, batch 256, targets, Adam, Polyak averages",
+    contenders: ["athanor", "jax-js", "pytorch"],
+    work: { flops: ddpgFlops() },
+    yardstick: "gemm",
+    target: { ratio: 3 },
+    hasFacts: true,
+  },
+  {
+    name: "upsample x2",
+    summary: "bilinear, images 4×64×64×64 made twice as large",
+    contenders: everyKernel,
+    work: { bytes: 5 * 4 * size(upsampleShape) },
+  },
+  {
+    name: "adamw 10M",
+    summary: "an AdamW update of ten matrices of a million parameters",
+    contenders: ["athanor", "jax-js", "pytorch"],
+    // Parameter, gradient and both moments are read, all but the gradient written.
+    work: { bytes: 7 * 4 * adamwSizes.matrices * size(adamwSizes.shape) },
+    target: { ofBound: 0.85 },
   },
   {
     name: "step of 100 parameters",

@@ -1,6 +1,7 @@
 import { Tensor, jit } from "athanor";
 import * as nn from "athanor/nn";
 import { rms, uniform } from "../inputs.ts";
+import { upsampleShape } from "../workload.ts";
 import type { MakeWorkload, Workload } from "../workload.ts";
 
 /** A compiled function of tensors that stay on the device; each result is freed unread. */
@@ -55,4 +56,11 @@ export const conv: MakeWorkload = async () =>
   compiled(
     (x, weight) => nn.functional.conv2d(x, weight, null, { padding: 1 }),
     [input([8, 64, 56, 56], 1), input([64, 64, 3, 3], 2)],
+  );
+
+/** Bilinear upsampling to twice the height and width. */
+export const upsample: MakeWorkload = async () =>
+  compiled(
+    (x) => nn.functional.interpolate(x, { scaleFactor: 2, mode: "bilinear" }),
+    [input(upsampleShape, 1)],
   );

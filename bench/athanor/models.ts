@@ -36,7 +36,8 @@ export class Cnn extends nn.Module {
   }
 }
 
-class Block extends nn.Module {
+/** One pre-norm block of attention and a feed-forward net. */
+export class Block extends nn.Module {
   readonly norm1: nn.LayerNorm = new nn.LayerNorm(gptSizes.width);
   readonly qkv: nn.Linear = new nn.Linear(gptSizes.width, 3 * gptSizes.width);
   readonly proj: nn.Linear = new nn.Linear(gptSizes.width, gptSizes.width);

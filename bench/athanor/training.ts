@@ -1,8 +1,15 @@
 import { Tensor, grad, jit, realizeSync } from "athanor";
 import * as nn from "athanor/nn";
 import * as optim from "athanor/optim";
-import { classes, uniform } from "../inputs.ts";
-import { checkedSteps, cnnSizes, gptSizes, learningRate, mlpSizes } from "../workload.ts";
+import { classes, rms, uniform } from "../inputs.ts";
+import {
+  adamwSizes,
+  checkedSteps,
+  cnnSizes,
+  gptSizes,
+  learningRate,
+  mlpSizes,
+} from "../workload.ts";
 import type { MakeWorkload } from "../workload.ts";
 import { timeCompilation } from "./compile-time.ts";
 import { Cnn, Gpt, mlp } from "./models.ts";
@@ -18,13 +25,13 @@ export interface TrainingSetup {
 }
 
 /** Weights as every contender draws them, by position; biases zero, norms as they are made. */
-function seedWeights(model: nn.Module): readonly nn.Parameter[] {
+export function seedWeights(model: nn.Module, seed = 100): readonly nn.Parameter[] {
   model.namedParameters().forEach(([name, parameter], i) => {
     const { shape, numel } = parameter;
     if (name.endsWith("bias")) parameter.assign(0);
     if (shape.length < 2) return;
     const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
-    parameter.assign(Tensor.from(uniform(numel, 100 + i, 1 / Math.sqrt(fanIn)), shape));
+    parameter.assign(Tensor.from(uniform(numel, seed + i, 1 / Math.sqrt(fanIn)), shape));
   });
   return model.parameters();
 }
@@ -59,7 +66,7 @@ export function cnnSetup(): TrainingSetup {
   };
 }
 
-/** Two layers of width 128 with four heads, 64 tokens of 256 kinds, batch 8, AdamW. */
+/** Two layers of width 256 with four heads, 128 tokens of 4096 kinds, batch 8, AdamW. */
 export function gptSetup(): TrainingSetup {
   const { batch, length, vocab } = gptSizes;
   const model = new Gpt();
@@ -102,6 +109,27 @@ export function training(setup: () => TrainingSetup): MakeWorkload {
     };
   };
 }
+
+/** An AdamW update of ten million parameters, without anything that makes their gradients. */
+export const adamw: MakeWorkload = async () => {
+  const { matrices, shape } = adamwSizes;
+  const numbers = (seed: number, scale: number): Tensor =>
+    Tensor.from(uniform(shape[0] * shape[1], seed, scale), shape);
+  const parameters = Array.from({ length: matrices }, (_, i) => new nn.Parameter(numbers(i, 1)));
+  const gradients = Array.from({ length: matrices }, (_, i) => numbers(50 + i, 0.1));
+  const optimizer = new optim.AdamW(parameters, { lr: learningRate });
+  realizeSync(...parameters, ...gradients);
+  const step = jit((given: readonly Tensor[]) => optimizer.step(given));
+  const run = (): void => step(gradients);
+  run();
+  return {
+    run,
+    check: async () => {
+      for (let i = 1; i < checkedSteps; i++) run();
+      return rms(await parameters[0].data());
+    },
+  };
+};
 
 /** The eight matrix products of an MLP step and nothing else: what the step is held against. */
 export const mlpProducts: MakeWorkload = async () => {

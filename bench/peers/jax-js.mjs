@@ -7,7 +7,16 @@ import { setFlagsFromString } from "node:v8";
 import { Worker as NodeWorker } from "node:worker_threads";
 import { serveCell } from "../dist/cell-protocol.js";
 import { classes, initialWeights, oneHot, rms, uniform } from "../dist/inputs.js";
-import { checkedSteps, cnnSizes, learningRate, mlpSizes } from "../dist/workload.js";
+import {
+  adamwSizes,
+  checkedSteps,
+  cnnSizes,
+  ddpgSizes,
+  learningRate,
+  mlpSizes,
+  upsampleShape,
+} from "../dist/workload.js";
+import { gptDecoding, gptTraining } from "./jax-js-gpt.mjs";
 
 const variant = process.argv[2] ?? "plain";
 if (Number(process.versions.node.split(".")[0]) < 22) {
@@ -83,6 +92,7 @@ function kernels(jax) {
     "gemm 256": gemm(256),
     "gemm 512": gemm(512),
     "gemm 1024": gemm(1024),
+    "gemm 2048": gemm(2048),
     "elementwise 4M": () =>
       compiled(jax, (x) => np.square(nn.relu(x.mul(1.5).add(0.3))), [input([4_194_304], 1)]),
     "softmax 4096x1024": () => compiled(jax, (x) => nn.softmax(x, -1), [input([4096, 1024], 1, 4)]),
@@ -98,6 +108,14 @@ function kernels(jax) {
         : compiled(jax, convolution, convInputs()),
     "mlp step": () => training(jax, mlp(jax)),
     "cnn step": () => training(jax, cnn(jax)),
+    "gpt step": () => {
+      const loss = (logits, target) => crossEntropy(jax, logits, target);
+      return training(jax, gptTraining(jax, loss));
+    },
+    "gpt decode": () => gptDecoding(jax),
+    "ddpg update": () => ddpg(jax),
+    "adamw 10M": () => adamw(jax),
+    "upsample x2": () => upsample(jax),
   };
 }
 
@@ -232,43 +250,171 @@ function pool(np, x) {
   return np.max(x.reshape([batch, channels, height / 2, 2, width / 2, 2]), [3, 5]);
 }
 
+/** Adam's next state, with AdamW's decay if there is one. */
+function adam(np, before, gradients, decay = 0) {
+  const [beta1, beta2, eps] = [0.9, 0.999, 1e-8];
+  const steps = before.steps.add(1);
+  const correction = (beta) => np.subtract(1, np.exp(steps.ref.mul(Math.log(beta))));
+  const rate = np.divide(learningRate, correction(beta1));
+  const root = np.reciprocal(np.sqrt(correction(beta2)));
+  const parameters = [];
+  const first = [];
+  const second = [];
+  for (const [i, gradient] of gradients.entries()) {
+    const m = before.first[i].mul(beta1).add(gradient.ref.mul(1 - beta1));
+    const v = before.second[i].mul(beta2).add(np.square(gradient).mul(1 - beta2));
+    const denominator = np.sqrt(v.ref).mul(root.ref).add(eps);
+    const old = before.parameters[i];
+    const kept = decay === 0 ? old : old.mul(1 - learningRate * decay);
+    parameters.push(kept.sub(m.ref.div(denominator).mul(rate.ref)));
+    first.push(m);
+    second.push(v);
+  }
+  rate.dispose();
+  root.dispose();
+  return { parameters, first, second, steps };
+}
+
+/** Fresh moments beside parameters. */
+const adamState = (np, parameters) => ({
+  parameters,
+  first: parameters.map((p) => np.zeros(p.shape)),
+  second: parameters.map((p) => np.zeros(p.shape)),
+  steps: np.array(0),
+});
+
+function adamw(jax) {
+  const { numpy: np } = jax;
+  const { matrices, shape } = adamwSizes;
+  const all = (seed, scale) =>
+    Array.from({ length: matrices }, (_, i) =>
+      np.array(uniform(size(shape), seed + i, scale)).reshape(shape),
+    );
+  let state = adamState(np, all(0, 1));
+  const gradients = all(50, 0.1);
+  const step = jax.jit((before, given) => adam(np, before, given, 0.01));
+  const run = async () => {
+    state = await jax.blockUntilReady(
+      step(
+        state,
+        gradients.map((g) => g.ref),
+      ),
+    );
+  };
+  return {
+    run,
+    check: async () => {
+      for (let i = 0; i < checkedSteps; i++) await run();
+      return rms(await state.parameters[0].ref.data());
+    },
+  };
+}
+
+/** Along each axis a product with the matrix of the interpolation: there is no resize here. */
+function upsample(jax) {
+  const { numpy: np } = jax;
+  const [batch, channels, side] = upsampleShape;
+  const matrix = new Float32Array(2 * side * side);
+  for (let i = 0; i < 2 * side; i++) {
+    const at = Math.max(0, (i + 0.5) / 2 - 0.5);
+    const low = Math.floor(at);
+    matrix[i * side + low] += 1 - (at - low);
+    matrix[i * side + Math.min(low + 1, side - 1)] += at - low;
+  }
+  const planes = batch * channels;
+  const x = np.array(uniform(size(upsampleShape), 1)).reshape([planes, side, side]);
+  const weights = np.array(matrix).reshape([2 * side, side]);
+  return compiled(
+    jax,
+    (image, w) => {
+      const wide = np.matmul(image.reshape([planes * side, side]), np.transpose(w.ref));
+      const columns = np.transpose(wide.reshape([planes, side, 2 * side]), [0, 2, 1]);
+      const tall = np.matmul(columns.reshape([planes * 2 * side, side]), np.transpose(w));
+      return np.transpose(tall.reshape([planes, 2 * side, 2 * side]), [0, 2, 1]);
+    },
+    [x, weights],
+  );
+}
+
+/** One update of DDPG: both nets with Adam, and both targets' averages. */
+function ddpg(jax) {
+  const { numpy: np, nn } = jax;
+  const { batch, observation, action, hidden, discount, tau } = ddpgSizes;
+  const weights = (seed, ...widths) =>
+    widths.slice(1).flatMap((outputs, i) => {
+      const values = uniform(outputs * widths[i], seed + 2 * i, 1 / Math.sqrt(widths[i]));
+      return [np.array(values).reshape([outputs, widths[i]]), np.zeros([outputs])];
+    });
+  const actorWeights = () => weights(100, observation, hidden, hidden, action);
+  const criticWeights = () => weights(50, observation + action, hidden, hidden, 1);
+  const refs = (list) => list.map((item) => item.ref);
+  const net = ([w1, b1, w2, b2, w3, b3], x) => {
+    const h1 = nn.relu(linear(np, x, w1, b1));
+    return linear(np, nn.relu(linear(np, h1, w2, b2)), w3, b3);
+  };
+  const act = (actor, states) => np.tanh(net(actor, states));
+  const value = (critic, states, actions) => net(critic, np.concatenate([states, actions], 1));
+  const random = (width, seed) => np.array(uniform(batch * width, seed)).reshape([batch, width]);
+  const inputs = [random(observation, 1), random(action, 2), random(1, 3), random(observation, 4)];
+  let state = {
+    actor: adamState(np, actorWeights()),
+    critic: adamState(np, criticWeights()),
+    targetActor: actorWeights(),
+    targetCritic: criticWeights(),
+  };
+  const average = (targets, online) =>
+    targets.map((target, i) => target.mul(1 - tau).add(online[i].ref.mul(tau)));
+  const step = jax.jit((before, states, actions, rewards, following) => {
+    const nextActions = act(refs(before.targetActor), following.ref);
+    const future = value(refs(before.targetCritic), following, nextActions);
+    const goal = rewards.add(future.mul(discount));
+    const criticLoss = (critic, x, a, y) => np.mean(np.square(value(critic, x, a).sub(y)));
+    const [loss, criticGradients] = jax.valueAndGrad(criticLoss)(
+      refs(before.critic.parameters),
+      states.ref,
+      actions,
+      goal,
+    );
+    const critic = adam(np, before.critic, criticGradients);
+    const actorLoss = (actor, x, q) => np.mean(value(q, x.ref, act(actor, x))).mul(-1);
+    const actorGradients = jax.grad(actorLoss)(
+      refs(before.actor.parameters),
+      states,
+      refs(critic.parameters),
+    );
+    const actor = adam(np, before.actor, actorGradients);
+    const targetActor = average(before.targetActor, actor.parameters);
+    const targetCritic = average(before.targetCritic, critic.parameters);
+    return [{ actor, critic, targetActor, targetCritic }, loss];
+  });
+  const run = async () => {
+    const [next, loss] = await jax.blockUntilReady(step(state, ...refs(inputs)));
+    state = next;
+    return loss;
+  };
+  return {
+    run: async () => (await run()).dispose(),
+    check: async () => {
+      for (let i = 1; i < checkedSteps; i++) (await run()).dispose();
+      return (await (await run()).data())[0];
+    },
+  };
+}
+
 /** A compiled training step with Adam, as one function from state to state. */
-function training(jax, { specs, inputs, loss }) {
+function training(jax, { specs, inputs, loss, decay = 0 }) {
   const { numpy: np } = jax;
   const weights = initialWeights(specs.map((spec) => ({ ...spec, fanIn: spec.fanIn ?? 1 })));
   const fresh = (fill) => specs.map(({ shape }, i) => np.array(fill(i)).reshape(shape));
   const zeros = (i) => new Float32Array(size(specs[i].shape));
-  let state = {
-    parameters: fresh((i) => (specs[i].fanIn === null ? zeros(i) : weights[i])),
-    first: fresh(zeros),
-    second: fresh(zeros),
-    steps: np.array(0),
-  };
-  const [beta1, beta2, eps] = [0.9, 0.999, 1e-8];
-  const step = jax.jit((before, x, y) => {
+  const start = (i) => (specs[i].fanIn === null ? zeros(i).fill(specs[i].fill ?? 0) : weights[i]);
+  let state = adamState(np, fresh(start));
+  const step = jax.jit((before, ...given) => {
     const [value, gradients] = jax.valueAndGrad(loss)(
       before.parameters.map((parameter) => parameter.ref),
-      x,
-      y,
+      ...given,
     );
-    const steps = before.steps.add(1);
-    const correction = (beta) => np.subtract(1, np.exp(steps.ref.mul(Math.log(beta))));
-    const rate = np.divide(learningRate, correction(beta1));
-    const root = np.reciprocal(np.sqrt(correction(beta2)));
-    const parameters = [];
-    const first = [];
-    const second = [];
-    for (const [i, gradient] of gradients.entries()) {
-      const m = before.first[i].mul(beta1).add(gradient.ref.mul(1 - beta1));
-      const v = before.second[i].mul(beta2).add(np.square(gradient).mul(1 - beta2));
-      const denominator = np.sqrt(v.ref).mul(root.ref).add(eps);
-      parameters.push(before.parameters[i].sub(m.ref.div(denominator).mul(rate.ref)));
-      first.push(m);
-      second.push(v);
-    }
-    rate.dispose();
-    root.dispose();
-    return [{ parameters, first, second, steps }, value];
+    return [adam(np, before, gradients, decay), value];
   });
   const run = async () => {
     const [next, value] = await jax.blockUntilReady(step(state, ...inputs.map((x) => x.ref)));

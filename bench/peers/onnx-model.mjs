@@ -1,7 +1,7 @@
 /** Encodes small graphs as ONNX models: as much of the protobuf schema as the benchmarks need. */
 
-const FLOAT = 1;
-const attributeType = { integer: 2, integers: 7 };
+const elementType = { float32: 1, int64: 7 };
+const attributeType = { integer: 2, string: 3, integers: 7 };
 
 function varint(value) {
   const bytes = [];
@@ -24,45 +24,52 @@ function bytes(field, value) {
 const message = (...fields) => Buffer.concat(fields.flat());
 
 function attribute(name, value) {
+  if (typeof value === "string")
+    return message(bytes(1, name), bytes(4, value), integer(20, attributeType.string));
   const values = Array.isArray(value)
     ? [...value.map((item) => integer(8, item)), integer(20, attributeType.integers)]
     : [integer(3, value), integer(20, attributeType.integer)];
   return message(bytes(1, name), values);
 }
 
-function node({ op, inputs, output, attributes = {} }) {
+function node({ op, inputs, output, outputs = [output], attributes = {} }) {
   return message(
     inputs.map((name) => bytes(1, name)),
-    bytes(2, output),
+    outputs.map((name) => bytes(2, name)),
     bytes(4, op),
     Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
   );
 }
 
-function valueInfo(name, shape) {
-  const dims = shape.map((dim) => bytes(1, integer(1, dim)));
-  const tensorType = message(integer(1, FLOAT), bytes(2, message(dims)));
+/** Dims that are text have a size that differs from call to call. */
+function valueInfo(name, { shape, type = "float32" }) {
+  const dims = shape.map((dim) =>
+    bytes(1, typeof dim === "string" ? bytes(2, dim) : integer(1, dim)),
+  );
+  const tensorType = message(integer(1, elementType[type]), bytes(2, message(dims)));
   return message(bytes(1, name), bytes(2, bytes(1, tensorType)));
 }
 
-function tensor(name, { shape, data }) {
+function tensor(name, { shape, data, type = "float32" }) {
   const raw = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return message(
     shape.map((dim) => integer(1, dim)),
-    integer(2, FLOAT),
+    integer(2, elementType[type]),
     bytes(8, name),
     bytes(9, raw),
   );
 }
 
-/** The model of a graph whose result is called `y`. */
-export function encodeModel({ inputs, constants = {}, nodes, output }) {
+/** The model of a graph whose result is called `y`, if no other outputs are named. */
+export function encodeModel({ inputs, constants = {}, nodes, output, outputs }) {
   const graph = message(
     nodes.map((item) => bytes(1, node(item))),
     bytes(2, "bench"),
     Object.entries(constants).map(([name, value]) => bytes(5, tensor(name, value))),
-    Object.entries(inputs).map(([name, { shape }]) => bytes(11, valueInfo(name, shape))),
-    bytes(12, valueInfo("y", output)),
+    Object.entries(inputs).map(([name, value]) => bytes(11, valueInfo(name, value))),
+    Object.entries(outputs ?? { y: { shape: output } }).map(([name, value]) =>
+      bytes(12, valueInfo(name, value)),
+    ),
   );
   const opset = message(bytes(1, ""), integer(2, 17));
   return message(integer(1, 8), bytes(7, graph), bytes(8, opset));

@@ -1,10 +1,16 @@
-/** A process that measures onnxruntime-node's CPU provider, on models of one to four nodes. */
+/**
+ * A process that measures ONNX Runtime, with the package as its argument: `onnxruntime-node` (its
+ * CPU provider) or `onnxruntime-web` (WebAssembly).
+ */
 import { createRequire } from "node:module";
 import { serveCell } from "../dist/cell-protocol.js";
 import { rms, uniform } from "../dist/inputs.js";
+import { upsampleShape } from "../dist/workload.js";
+import { decodeModel, decoder } from "./onnx-decode.mjs";
 import { encodeModel } from "./onnx-model.mjs";
 
-const ort = createRequire(import.meta.url)("onnxruntime-node");
+const packageName = process.argv[2] ?? "onnxruntime-node";
+const ort = createRequire(import.meta.url)(packageName);
 
 const size = (shape) => shape.reduce((product, n) => product * n, 1);
 const input = (shape, seed, scale = 1) => ({ shape, data: uniform(size(shape), seed, scale) });
@@ -20,6 +26,7 @@ const rows = {
   "gemm 256": gemm(256),
   "gemm 512": gemm(512),
   "gemm 1024": gemm(1024),
+  "gemm 2048": gemm(2048),
   "elementwise 4M": {
     inputs: { x: input([4_194_304], 1) },
     constants: { scale: constant(1.5), shift: constant(0.3) },
@@ -49,23 +56,51 @@ const rows = {
     nodes: [{ op: "Conv", inputs: ["x", "w"], output: "y", attributes: { pads: [1, 1, 1, 1] } }],
     output: [8, 64, 56, 56],
   },
+  "upsample x2": {
+    inputs: { x: input(upsampleShape, 1) },
+    constants: { scales: { shape: [4], data: Float32Array.of(1, 1, 2, 2) } },
+    nodes: [
+      {
+        op: "Resize",
+        inputs: ["x", "", "scales"],
+        output: "y",
+        attributes: { mode: "linear", coordinate_transformation_mode: "half_pixel" },
+      },
+    ],
+    output: upsampleShape.map((n, i) => (i < 2 ? n : 2 * n)),
+  },
 };
 
+async function open(model, threads) {
+  if (packageName === "onnxruntime-web") ort.env.wasm.numThreads = threads;
+  return ort.InferenceSession.create(encodeModel(model), {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+  });
+}
+
+async function decoding(threads) {
+  const sequence = decoder(ort, await open(decodeModel(), threads));
+  return {
+    run: async () => void (await sequence()),
+    check: async () => (await sequence()).reduce((sum, id, i) => sum + id * (i + 1), 0),
+  };
+}
+
 serveCell(async (row, threads) => {
+  if (row === "gpt decode") return () => decoding(threads);
   const model = rows[row];
   if (model === undefined) return undefined;
   return async () => {
-    const session = await ort.InferenceSession.create(encodeModel(model), {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-    });
+    const session = await open(model, threads);
     const tensor = ({ shape, data }) => new ort.Tensor("float32", data, shape);
     const feeds = Object.fromEntries(
       Object.entries(model.inputs).map(([name, value]) => [name, tensor(value)]),
     );
     // Results go to memory that is there already, as they do for the other contenders.
     const output = tensor({ shape: model.output, data: new Float32Array(size(model.output)) });
-    const run = () => session.run(feeds, { y: output });
+    const isNative = packageName === "onnxruntime-node";
+    const run = () => (isNative ? session.run(feeds, { y: output }) : session.run(feeds));
     return {
       run: async () => void (await run()),
       check: async () => rms((await run()).y.data),
