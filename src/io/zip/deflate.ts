@@ -10,7 +10,7 @@
  * @returns undefined if the data is damaged, or gives more or less than `size` bytes.
  */
 export async function inflate(
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   size: number,
   limit: number = size,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -29,7 +29,7 @@ export async function inflate(
 export async function deflate(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new CompressionStream("deflate-raw");
   const writer = stream.writable.getWriter();
-  const writing = writer.write(bytes).then(() => writer.close());
+  const writing = writer.write(new Uint8Array(bytes)).then(() => writer.close());
   const parts = await collect(stream.readable as ByteStream, Infinity, Infinity);
   await writing;
   return parts ?? new Uint8Array(0);
@@ -44,7 +44,7 @@ interface ByteStream {
 
 interface ByteWriter {
   readonly closed: Promise<unknown>;
-  write(bytes: Uint8Array): Promise<void>;
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   close(): Promise<void>;
   abort(reason: unknown): Promise<void>;
 }
@@ -54,7 +54,10 @@ function ignore(): undefined {
 }
 
 /** Fails only if the source does: the reader reports what the stream has to say. */
-async function pump(writer: ByteWriter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function pump(
+  writer: ByteWriter,
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): Promise<void> {
   let isOpen = true;
   const stop = (): void => {
     isOpen = false;

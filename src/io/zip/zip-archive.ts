@@ -98,7 +98,7 @@ export class ZipArchive {
     throw this.#damaged(entry, `${entry.size} bytes after inflating`, "damaged data");
   }
 
-  async *#chunks(begin: number, end: number): AsyncGenerator<Uint8Array> {
+  async *#chunks(begin: number, end: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     for (let at = begin; at < end; at += chunkBytes) {
       yield await this.source.read(at, Math.min(end, at + chunkBytes));
     }
