@@ -4,6 +4,7 @@ import { isFloat } from "../ir/dtype.ts";
 import { broadcastShapes } from "../ir/shape.ts";
 import { customVjp } from "./custom-vjp.ts";
 import { arange, zeros } from "./factories.ts";
+import { cat } from "./functions.ts";
 import { scan } from "./loops.ts";
 import { repeatHeads } from "./ops/attention.ts";
 import { dropout } from "./ops/dropout.ts";
@@ -52,6 +53,8 @@ function fromBlocks(blocks: Tensor, length: number): Tensor {
 interface Setting {
   readonly scale: number;
   readonly isCausal: boolean;
+  /** Number of the first row, for what is causal. */
+  readonly firstRow: number;
   readonly dropoutP: number;
   /** Whether a mask comes with the operands, and whether every row has its own. */
   readonly mask: "none" | "shared" | "rows";
@@ -61,13 +64,14 @@ interface Setting {
 /** Operands of one block. */
 interface Block {
   readonly query: Tensor;
-  readonly start: Tensor;
+  /** Numbers of the rows, [rows, 1]. */
+  readonly rows: Tensor;
   readonly mask: Tensor | undefined;
   readonly dropoutKey: Tensor | undefined;
 }
 
 /** Scores of a block in f32 (f64), masked ones −∞. */
-function scoresOf({ query, start, mask }: Block, key: Tensor, setting: Setting): Tensor {
+function scoresOf({ query, rows, mask }: Block, key: Tensor, setting: Setting): Tensor {
   const products = query.matmul(key.transpose(-2, -1));
   const exact = products.dtype === "f64" ? products : products.float();
   let scores = exact.mul(setting.scale);
@@ -76,8 +80,7 @@ function scoresOf({ query, start, mask }: Block, key: Tensor, setting: Setting):
       mask.dtype === "bool" ? scores.where(mask, -Infinity) : scores.add(mask.to(scores.dtype));
   }
   if (!setting.isCausal) return scores;
-  const rows = arange(blockRows, { device: query.device }).unsqueeze(1).add(start);
-  const columns = arange(last(key, 2), { device: query.device });
+  const columns = arange(last(key, 2), { dtype: "f32", device: query.device });
   return scores.where(columns.le(rows), -Infinity);
 }
 
@@ -122,17 +125,19 @@ function stepper(
 ): { readonly inputs: Tensor[]; readonly blockOf: (inputs: readonly Tensor[]) => Block } {
   const [query, , , ...others] = operands;
   const blocks = Math.ceil(last(query, 2) / blockRows);
-  const starts = arange(blocks, { device: query.device }).mul(blockRows);
+  const { device } = query;
+  const numbers = arange(blocks * blockRows, { dtype: "f32", device }).add(setting.firstRow);
+  const rows = numbers.reshape([blocks, blockRows, 1]);
   const mask = setting.mask === "none" ? undefined : others.shift();
   const keys = setting.hasKeys ? others.shift() : undefined;
-  const inputs = [toBlocks(query), starts];
+  const inputs = [toBlocks(query), rows];
   if (setting.mask === "rows" && mask !== undefined) inputs.push(toMaskBlocks(mask));
   if (keys !== undefined) inputs.push(keys);
   return {
     inputs,
-    blockOf: ([queries, start, ...rest]) => ({
+    blockOf: ([queries, places, ...rest]) => ({
       query: queries,
-      start,
+      rows: places,
       mask: setting.mask === "rows" ? rest[0] : mask,
       dropoutKey: keys === undefined ? undefined : rest[rest.length - 1],
     }),
@@ -263,14 +268,37 @@ export function blockwiseAttention(
   }
   const repeat = (x: Tensor): Tensor =>
     enableGqa ? derive([x], repeatHeads(x.node, query.node)) : x;
-  const operands = withCommonBatch([query, repeat(key), repeat(value)]);
-  const mask = maskKind(query, attnMask);
-  if (attnMask != null) operands.push(attnMask);
-  if (dropoutKey !== undefined) {
-    const blocks = Math.ceil(last(query, 2) / blockRows);
-    operands.push(derive([dropoutKey], randomBits(dropoutKey.node, [blocks, 2])));
-  }
+  const [q, k, v] = withCommonBatch([query, repeat(key), repeat(value)]);
+  const blocks = Math.ceil(last(q, 2) / blockRows);
+  const keys = dropoutKey && derive([dropoutKey], randomBits(dropoutKey.node, [blocks, 2]));
   const scale = options.scale ?? 1 / Math.sqrt(last(query));
-  const hasKeys = dropoutKey !== undefined;
-  return attentionOf({ scale, isCausal, dropoutP, mask, hasKeys })(...operands);
+  const mask = maskKind(query, attnMask);
+  const part = ({ first, count, seen }: Segment): Tensor => {
+    const start = first * blockRows;
+    const rows = Math.min(count * blockRows, last(q, 2) - start);
+    const operands = [q.narrow(-2, start, rows), k.narrow(-2, 0, seen), v.narrow(-2, 0, seen)];
+    if (attnMask != null) operands.push(attnMask);
+    if (keys !== undefined) operands.push(keys.narrow(0, first, count));
+    const hasKeys = keys !== undefined;
+    return attentionOf({ scale, isCausal, firstRow: start, dropoutP, mask, hasKeys })(...operands);
+  };
+  return cat(segments(blocks, last(k, 2), isCausal).map(part), { dim: -2 });
+}
+
+/** Blocks of rows that are computed in one loop, and how many keys they see. */
+interface Segment {
+  readonly first: number;
+  readonly count: number;
+  readonly seen: number;
+}
+
+/** Quarters of the rows see no keys behind their own end; otherwise there is one segment. */
+function segments(blocks: number, keys: number, isCausal: boolean): Segment[] {
+  const parts = isCausal ? Math.min(4, blocks) : 1;
+  return Array.from({ length: Math.max(parts, 1) }, (_, i) => {
+    const first = Math.floor((i * blocks) / parts);
+    const end = Math.floor(((i + 1) * blocks) / parts);
+    const seen = isCausal ? Math.min(keys, end * blockRows) : keys;
+    return { first, count: end - first, seen };
+  });
 }
