@@ -234,8 +234,7 @@ class Scheduler {
     const results = body.outputs.map(
       (_, i) => parts.find((made) => made.op === "part" && made.attrs.index === i) ?? null,
     );
-    const schedule = this.planBody(body);
-    const layout = layoutLoop(node, schedule.temporaryBytes, results);
+    const { layout, schedule } = layoutLoop(node, results, this.planBody);
     this.blocks.set(node, layout.bytes);
     return { kind: "loop", node, body: schedule, results, layout, reads, writes: [node, ...parts] };
   }

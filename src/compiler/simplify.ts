@@ -11,6 +11,8 @@ import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
+import { opClass } from "../ir/ops.ts";
+import { numel } from "../ir/shape.ts";
 
 type Fold = (...values: readonly number[]) => number;
 
@@ -83,6 +85,17 @@ function foldConstants(node: Node): Node | undefined {
   }
   const result = roundTo(fold(...values), node.dtype);
   return result === undefined ? undefined : full(node.shape, result, node.dtype);
+}
+
+/**
+ * What has no elements is a constant without any: a kernel over it would still prepare its first
+ * element, and report a bad index where none was asked for.
+ */
+function foldEmpty(node: Node): Node | undefined {
+  const isPlain =
+    opClass[node.op] === "elementwise" || viewOps.has(node.op) || node.op === "gather";
+  if (!isPlain || numel(node.shape) > 0 || uniformValue(node) !== undefined) return undefined;
+  return full(node.shape, 0, node.dtype);
 }
 
 /** x ∘ c for a constant c that changes nothing, or something simpler. */
@@ -169,7 +182,8 @@ function foldMovement(node: Node): Node | undefined {
 export function simplify(graph: Graph): Graph {
   const outputs = rewrite(
     graph.outputs,
-    (node) => foldConstants(node) ?? foldIdentity(node) ?? foldMovement(node) ?? node,
+    (node) =>
+      foldEmpty(node) ?? foldConstants(node) ?? foldIdentity(node) ?? foldMovement(node) ?? node,
   );
   return { inputs: graph.inputs, outputs };
 }

@@ -1,4 +1,4 @@
-import { full, input, loop, part } from "../ir/build.ts";
+import { full, input, loop, narrow, part, reshape } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { substitute, topologicalOrder, withSources } from "../ir/graph.ts";
 import { LoopBody, callsHost } from "../ir/loop.ts";
@@ -135,6 +135,16 @@ function invariants(
   return [...found];
 }
 
+/** The last value of a carry: where its values are stacked, it is one of them. */
+function finalOf(node: Node, carry: number): Node {
+  if (node.op !== "loop") return node;
+  const { body, carries, length, reverse } = node.attrs;
+  const value = body.outputs[carry];
+  const at = body.outputs.indexOf(value, carries);
+  if (at < 0) return part(node, carry);
+  return reshape(narrow(part(node, at), 0, reverse ? 0 : length - 1, 1), value.shape);
+}
+
 class Tidying {
   private readonly families: ReadonlyMap<Node, Family>;
   private readonly trimmed: Map<Family, Trimmed> = new Map();
@@ -229,7 +239,7 @@ class Tidying {
       },
     );
     const finals = new Map([...family.carries].map((i) => [i, this.get(src[i])]));
-    if (attrs.length > 0) carries.forEach((i, at) => finals.set(i, part(result, at)));
+    if (attrs.length > 0) carries.forEach((i, at) => finals.set(i, finalOf(result, at)));
     const stacked = [...family.stacked].map((output, i): [Node, Node] => [
       output,
       attrs.length > 0

@@ -1,5 +1,4 @@
 import { invariant } from "../../base/errors.ts";
-import type { Graph } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Location, Schedule } from "../schedule.ts";
 import type { FunctionBuilder } from "./assembler-function.ts";
@@ -16,10 +15,14 @@ export class Frame {
   /** Whether it is the body of a loop. */
   readonly isBody: boolean;
 
-  constructor(graph: Graph, plan: Schedule, isBody: boolean) {
+  constructor(
+    plan: Schedule,
+    counts: { readonly inputs: number; readonly outputs: number },
+    isBody: boolean,
+  ) {
     this.plan = plan;
-    this.inputs = graph.inputs.length;
-    this.outputs = graph.outputs.length;
+    this.inputs = counts.inputs;
+    this.outputs = counts.outputs;
     this.isBody = isBody;
   }
 

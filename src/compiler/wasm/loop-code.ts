@@ -105,19 +105,22 @@ class LoopWriter {
     const { f, code } = this;
     const { frame, outer } = code;
     const { carries, slices } = code.step.node.attrs;
+    const { aliases, computed, unread } = code.step.layout;
     for (const table of [0, 1] as const) {
       for (let i = 0; i < frame.inputs; i++) {
-        if (i < carries) {
-          const push = table === 0 ? (): void => this.pushSource(i) : undefined;
-          this.store(table, i, push ?? (() => this.pushBuffer(i, 0)));
-        } else if (i >= carries + slices) this.store(table, i, () => this.pushSource(i));
+        if (i >= carries + slices) this.store(table, i, () => this.pushSource(i));
+        else if (i < carries && table === 0) this.store(0, i, () => this.pushSource(i));
+        else if (i < carries && aliases[i] === null) {
+          this.store(1, i, () => this.pushBuffer(i, 0));
+        }
       }
-      for (let i = 0; i < carries; i++) {
-        this.store(table, frame.inputs + i, () => this.pushBuffer(i, table));
-      }
-      code.step.layout.unread.forEach((offset, i) => {
-        const entry = frame.inputs + carries + i;
-        if (offset !== null) this.store(table, entry, () => this.pushBlock(offset));
+      computed.forEach((result, i) => {
+        const offset = unread[result - carries] ?? null;
+        if (result < carries) {
+          this.store(table, frame.inputs + i, () => this.pushBuffer(result, table));
+        } else if (offset !== null) {
+          this.store(table, frame.inputs + i, () => this.pushBlock(offset));
+        }
       });
       this.store(table, frame.arena, () => f.get(this.base));
       this.store(table, frame.workspace, () => outer.pushArgument(f, ARGS, outer.workspace));
@@ -129,11 +132,13 @@ class LoopWriter {
     const { f, code, trip, at, table } = this;
     const { frame } = code;
     const { body, carries, slices, length, reverse } = code.step.node.attrs;
-    if (carries > 0 && length > 2) {
+    const { aliases, computed } = code.step.layout;
+    const buffered = aliases.flatMap((alias, i) => (alias === null ? [i] : []));
+    if (buffered.length > 0 && length > 2) {
       // From the third trip on, even trips too read what another trip wrote.
       f.get(trip).i32(2).emit("i32.eq");
       f.if(() => {
-        for (let i = 0; i < carries; i++) this.store(0, i, () => this.pushBuffer(i, 1));
+        for (const i of buffered) this.store(0, i, () => this.pushBuffer(i, 1));
       });
     }
     if (reverse)
@@ -151,11 +156,25 @@ class LoopWriter {
     for (let i = carries; i < carries + slices; i++) {
       advance(i, body.inputs[i], () => this.pushSource(i));
     }
-    for (let i = carries; i < frame.outputs; i++) {
+    const advanceResult = (entry: number, i: number): void => {
       const result = code.step.results[i];
-      if (result !== null)
-        advance(frame.inputs + i, body.outputs[i], () => code.outer.pushBase(f, ARGS, result));
-    }
+      if (result === null) return;
+      advance(entry, body.outputs[i], () => code.outer.pushBase(f, ARGS, result));
+    };
+    computed.forEach((result, i) => {
+      if (result >= carries) advanceResult(frame.inputs + i, result);
+    });
+    if (buffered.length === carries) return;
+    f.get(trip);
+    f.if(() => {
+      f.get(at)
+        .i32(reverse ? -1 : 1)
+        .emit("i32.sub")
+        .set(at);
+      aliases.forEach((alias, i) => {
+        if (alias !== null) advanceResult(i, alias);
+      });
+    });
   }
 
   /** Brings the carries of a conditional loop to where they belong, as the last trip was odd or none. */

@@ -69,7 +69,8 @@ class ProgramWriter {
   private workspaceBytes: number = 0;
 
   constructor(graph: Graph, plan: Schedule, target: WasmTarget) {
-    this.frame = new Frame(graph, plan, false);
+    const counts = { inputs: graph.inputs.length, outputs: graph.outputs.length };
+    this.frame = new Frame(plan, counts, false);
     this.target = target;
     const { module } = this;
     const { shared } = target;
@@ -439,7 +440,9 @@ class ProgramWriter {
   private loopStep(step: Extract<Step, { kind: "loop" }>, outer: Frame): CompiledStep {
     const { node, body } = step;
     const { length, conditional } = node.attrs;
-    const frame = new Frame(node.attrs.body, body, true);
+    const { inputs } = node.attrs.body;
+    const counts = { inputs: inputs.length, outputs: step.layout.computed.length };
+    const frame = new Frame(body, counts, true);
     const compiled = body.steps.map((part) => this.step(part, frame));
     const parallel = compiled.some((part) => part.parallel);
     const sync = new LoopSyncPlan(

@@ -96,7 +96,7 @@ export class LoopSyncPlan {
   private readonly waits: boolean[];
 
   constructor(loop: Extract<Step, { kind: "loop" }>, parallel: readonly boolean[]) {
-    const { body, node } = loop;
+    const { body, node, layout } = loop;
     const { carries, conditional } = node.attrs;
     this.waits = body.steps.map(() => false);
     // Whether there is another trip was written by one thread and is read by all.
@@ -104,8 +104,15 @@ export class LoopSyncPlan {
     const spaceIn =
       (trip: number): SpaceOf =>
       ({ kind, index }) => {
-        if (index >= carries) return `${kind}${index}${kind === "output" ? `.${trip}` : ""}`;
-        return `carry${index}.${(trip + (kind === "output" ? 0 : 1)) % 2}`;
+        if (kind === "output") {
+          const result = layout.computed[index];
+          return result < carries ? `carry${result}.${trip % 2}` : `result${result}.${trip}`;
+        }
+        if (index >= carries) return `input${index}`;
+        const stacked = layout.aliases[index];
+        return stacked === null
+          ? `carry${index}.${(trip + 1) % 2}`
+          : `result${stacked}.${trip - 1}`;
       };
     for (let isStable = false; !isStable;) {
       isStable = true;
