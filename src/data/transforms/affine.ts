@@ -59,7 +59,10 @@ export function rotateSample<S extends Sample>(
   const rotation = { angle: -angle, translate: [0, 0], scale: 1, shear: [0, 0] } as const;
   if (options.expand !== true) return affineSample(sample, rotation, options);
   const forward = affineMap(middle, rotation);
-  const [height, width] = expandedSize(forward, size);
+  // Right angles move pixels onto pixels; rounding would add an empty row where sides are odd.
+  const isUpright = angle % 90 === 0;
+  const turned: ImageSize = angle % 180 === 0 ? size : [size[1], size[0]];
+  const [height, width] = isUpright ? turned : expandedSize(forward, size);
   const shift = translation((width - size[1]) / 2, (height - size[0]) / 2);
   return warpSample(sample, chain(shift, forward), [height, width], options);
 }
