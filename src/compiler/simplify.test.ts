@@ -65,3 +65,14 @@ describe("identities", () => {
     expect(simplified(node)).toBe(node);
   });
 });
+
+describe("tensors without elements", () => {
+  it("are constants, so that no kernel looks at their indices", () => {
+    const index = b.mul(b.input([0], "i32"), b.full([0], 2, "i32"));
+    const rows = b.gather(b.input([5], "f32"), index, 0);
+    const node = simplified(b.mul(rows, rows));
+    expect(node.shape).toEqual([0]);
+    expect(uniformValue(node)).toBe(0);
+    expect(simplified(b.reduceSum(b.input([0, 2], "f32"), [0])).op).toBe("reduceSum");
+  });
+});

@@ -10,6 +10,7 @@ import { binary, cast, expand, full, mul, neg, permute, reduce, reshape } from "
 import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
+import { joinPads } from "./join-pads.ts";
 import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
@@ -183,7 +184,12 @@ export function simplify(graph: Graph): Graph {
   const outputs = rewrite(
     graph.outputs,
     (node) =>
-      foldEmpty(node) ?? foldConstants(node) ?? foldIdentity(node) ?? foldMovement(node) ?? node,
+      foldEmpty(node) ??
+      foldConstants(node) ??
+      foldIdentity(node) ??
+      foldMovement(node) ??
+      joinPads(node) ??
+      node,
   );
   return { inputs: graph.inputs, outputs };
 }

@@ -1,4 +1,5 @@
-import { Tensor, grad, jit, ones, optim, random, tensor } from "athanor";
+import type { Tensor } from "athanor";
+import { grad, jit, ones, optim, random, tensor } from "athanor";
 import * as nn from "athanor/nn";
 import { describe, expect, it } from "vitest";
 import { relativeError, useTestDevice } from "../device.ts";

@@ -6,7 +6,8 @@ import { div, mul, sub } from "./arithmetic.ts";
 import type { EmbeddingOptions } from "./embedding.ts";
 import { embedding, tableRow } from "./embedding.ts";
 import { toIndex } from "./indexing.ts";
-import { lowest } from "./pooling.ts";
+import { firstPlaces, lowest } from "./pooling.ts";
+import { stopGradient } from "./stop-gradient.ts";
 
 /** Options of {@link embeddingBag}. */
 export interface EmbeddingBagOptions extends EmbeddingOptions {
@@ -63,9 +64,34 @@ function bagSizes({ rows, bag, count, isCounted }: Bags): Node {
   return ir.reshape(ir.cast(atLeastOne, rows.dtype), [count, 1]);
 }
 
-/** The largest of each bag per column, 0 for empty bags; the first of equal ones gets the gradient. */
+/** Bags of one length each: rows [B · N, D] → [B, D]; the first of equal ones gets the gradient. */
+function maxEqualBags({ rows, count, isCounted }: Bags): Node {
+  const [length, width] = rows.shape;
+  const shape = [count, length / Math.max(count, 1), width];
+  if (shape[1] === 0) return ir.full([count, width], 0, rows.dtype);
+  const all = ir.reshape(rows, shape);
+  const line = [count, shape[1], 1];
+  const counted = isCounted === null ? ir.full(line, 1, "bool") : ir.reshape(isCounted, line);
+  const mask = ir.broadcastTo(counted, shape);
+  const chosen = ir.where(mask, all, ir.fullLike(all, lowest(rows.dtype)));
+  const largest = ir.extremum("reduceMax", chosen, [1], "first");
+  return ir.reshape(zeroWhereNone(largest, counted), [count, width]);
+}
+
+/** `largest` [B, 1, D], 0 where nothing is `counted` [B, N, 1]. */
+function zeroWhereNone(largest: Node, counted: Node): Node {
+  const some = ir.reduceSum(ir.cast(counted, "i32"), [1]);
+  const isEmpty = ir.broadcastTo(ir.binary("eq", some, ir.fullLike(some, 0)), largest.shape);
+  return ir.where(isEmpty, ir.fullLike(largest, 0), largest);
+}
+
+/**
+ * The largest of each bag per column, 0 for empty bags. Every bag looks at all rows, but nothing of
+ * that size is stored: the gradient takes the way of the rows that were chosen.
+ */
 function maxBags({ rows, bag, count, isCounted }: Bags): Node {
   const [length, width] = rows.shape;
+  if (length === 0) return ir.full([count, width], 0, rows.dtype);
   const own = ir.binary(
     "eq",
     ir.iota([count, length], 0),
@@ -73,15 +99,19 @@ function maxBags({ rows, bag, count, isCounted }: Bags): Node {
   );
   const counted =
     isCounted === null ? own : ir.binary("and", own, ir.broadcastTo(isCounted, own.shape));
-  if (length === 0) return ir.full([count, width], 0, rows.dtype);
+  const line = [count, length, 1];
+  const member = ir.reshape(counted, line);
   const shape = [count, length, width];
-  const mask = ir.broadcastTo(ir.reshape(counted, [count, length, 1]), shape);
-  const all = ir.broadcastTo(ir.reshape(rows, [1, length, width]), shape);
-  const chosen = ir.where(mask, all, ir.fullLike(all, lowest(rows.dtype)));
-  const largest = ir.reshape(ir.extremum("reduceMax", chosen, [1], "first"), [count, width]);
-  const some = ir.reduceSum(ir.cast(counted, "i32"), [1]);
-  const isEmpty = ir.broadcastTo(ir.binary("eq", some, ir.fullLike(some, 0)), largest.shape);
-  return ir.where(isEmpty, ir.fullLike(largest, 0), largest);
+  const still = ir.reshape(stopGradient(rows), [1, length, width]);
+  const all = ir.broadcastTo(still, shape);
+  const lowestOf = ir.fullLike(all, lowest(rows.dtype));
+  const chosen = ir.where(ir.broadcastTo(member, shape), all, lowestOf);
+  const largest = ir.extremum("reduceMax", chosen, [1], "first");
+  const last = ir.full(line, length - 1, "i32");
+  const places = ir.where(member, ir.iota(line, 1), last);
+  const first = ir.reshape(firstPlaces(chosen, largest, places, [1]), [count, width]);
+  const values = ir.reshape(ir.gather(rows, first, 0), [count, 1, width]);
+  return ir.reshape(zeroWhereNone(values, member), [count, width]);
 }
 
 function requireBags(index: Node, options: EmbeddingBagOptions): void {
@@ -140,7 +170,7 @@ export function embeddingBag(index: Node, weight: Node, options: EmbeddingBagOpt
   const padding = paddingIdx == null ? null : tableRow("embeddingBag", paddingIdx, weight);
   const isCounted = padding === null ? null : ir.binary("ne", flat, ir.fullLike(flat, padding));
   const bags: Bags = { rows, bag, count, isCounted };
-  if (mode === "max") return maxBags(bags);
+  if (mode === "max") return offsets == null ? maxEqualBags(bags) : maxBags(bags);
   const sums = sumBags(bags);
   return mode === "sum" ? sums : div(sums, bagSizes(bags));
 }

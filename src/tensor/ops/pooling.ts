@@ -16,7 +16,7 @@ import { perDim, withBatch } from "./spatial.ts";
 export interface MaxPoolOptions {
   /** @defaultValue the kernel size */
   readonly stride?: Sizes | null | undefined;
-  /** Border that never wins, at most half the kernel. @defaultValue 0 */
+  /** Border that never wins, at most half the (dilated) kernel. @defaultValue 0 */
   readonly padding?: Sizes;
   /** @defaultValue 1 */
   readonly dilation?: Sizes;
@@ -54,12 +54,12 @@ function planWindows(op: string, x: Node, kernelSize: Sizes, options: MaxPoolOpt
   const stride = perDim(op, "stride", options.stride ?? size, dims, 1);
   const dilation = perDim(op, "dilation", options.dilation ?? 1, dims, 1);
   const padLow = perDim(op, "padding", options.padding ?? 0, dims, 0);
-  if (padLow.some((n, i) => n > size[i] / 2)) {
+  const extent = size.map((n, i) => dilation[i] * (n - 1) + 1);
+  if (padLow.some((n, i) => n > extent[i] / 2)) {
     throw new ConfigError(
       `${op}: padding must be at most half the kernel, got [${padLow.join(", ")}] for [${size.join(", ")}]`,
     );
   }
-  const extent = size.map((n, i) => dilation[i] * (n - 1) + 1);
   const count = extent.map((reach, i) => {
     const length = x.shape[i + 2];
     const steps = (length + 2 * padLow[i] - reach) / stride[i];
