@@ -14,7 +14,7 @@ import { TorchTensor } from "./torch-tensor.ts";
 export type TorchLeaf = TorchTensor | NumpyArray;
 
 /** Whether a value in the contents of a file is a tensor that was not read yet. */
-export function isTorchLeaf(value: unknown): value is TorchLeaf {
+function isTorchLeaf(value: unknown): value is TorchLeaf {
   return value instanceof TorchTensor || value instanceof NumpyArray;
 }
 
