@@ -25,6 +25,8 @@ export type {
 } from "./progress-bar.ts";
 export { formatDuration, formatNumber, progressBar } from "./progress-bar.ts";
 export { confusionTable } from "./report/confusion-table.ts";
+export type { HeatMap, HeatMapOptions } from "./report/heat-map.ts";
+export { heatMaps } from "./report/heat-map.ts";
 export type { CaptionedPicture } from "./report/image-grid.ts";
 export { imageGrid } from "./report/image-grid.ts";
 export type { LineChartOptions, Series } from "./report/line-chart.ts";
