@@ -48,7 +48,9 @@ export async function readImage(
     const words = isFine ? new Uint16Array(new Uint8Array(data).buffer) : data;
     const white = isFine ? 65_535 : 255;
     const values =
-      dtype === "f32" ? Float32Array.from(words, (value) => value / white) : Uint8Array.from(words);
+      dtype === "f32"
+        ? new Float32Array(words).map((value) => value / white)
+        : new Uint8Array(words);
     return firstChannels(values, [info.height, info.width, info.channels], channels);
   } catch (cause) {
     const name = typeof file === "string" ? file : `${file.length} bytes`;

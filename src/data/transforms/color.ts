@@ -85,7 +85,7 @@ export function adjustHue(image: HostTensor, factor: number): HostTensor {
   const pixels = pixelCount("adjustHue", image);
   if (image.shape[0] === 1) return image;
   const white = whiteOf(image);
-  const result = Float32Array.from(image.data);
+  const result = new Float32Array(image.data);
   for (let i = 0; i < pixels; i++) {
     const red = result[i] / white;
     const green = result[pixels + i] / white;
@@ -136,7 +136,7 @@ export function adjustSharpness(image: HostTensor, factor: number): HostTensor {
   const [height, width] = imageSize(image);
   if (height <= 2 || width <= 2) return image;
   const values = floatsOf(image);
-  const blurred = Float32Array.from(values);
+  const blurred = values.slice();
   for (let channel = 0; channel < image.shape[0]; channel++) {
     for (let y = 1; y < height - 1; y++) {
       for (let x = 1; x < width - 1; x++) {
@@ -153,7 +153,7 @@ export function adjustSharpness(image: HostTensor, factor: number): HostTensor {
 }
 
 function mapValues(image: HostTensor, change: (value: number) => number): HostTensor {
-  return clampedImageOf(Float32Array.from(image.data, change), image);
+  return clampedImageOf(new Float32Array(image.data).map(change), image);
 }
 
 /** The negative. */
@@ -185,7 +185,7 @@ export function posterize(image: HostTensor, bits: number): HostTensor {
 export function autocontrast(image: HostTensor): HostTensor {
   const pixels = pixelCount("autocontrast", image);
   const white = whiteOf(image);
-  const result = Float32Array.from(image.data);
+  const result = new Float32Array(image.data);
   for (let start = 0; start < result.length; start += pixels) {
     const channel = result.subarray(start, start + pixels);
     const low = channel.reduce((least, value) => Math.min(least, value), Infinity);
@@ -200,7 +200,9 @@ export function autocontrast(image: HostTensor): HostTensor {
 export function equalize(image: HostTensor): HostTensor {
   const pixels = pixelCount("equalize", image);
   const isBytes = image.dtype === "u8";
-  const bytes = isBytes ? image.data : Uint8Array.from(image.data, (value) => value * 255.999);
+  const bytes = isBytes
+    ? image.data
+    : Uint8Array.from(floatsOf(image).map((value) => value * 255.999));
   const result = new Float32Array(bytes.length);
   for (let start = 0; start < result.length; start += pixels) {
     const channel = bytes.subarray(start, start + pixels);

@@ -37,7 +37,8 @@ export function toDtype(
   if (image.dtype === dtype) return image;
   if (dtype === "f32") {
     const divisor = scale ? rangeOf(image) : 1;
-    const data = Float32Array.from(image.data, (value) => value / divisor);
+    const data = new Float32Array(image.data);
+    for (let i = 0; i < data.length; i++) data[i] /= divisor;
     return { data, shape: image.shape, dtype };
   }
   const data = new Uint8Array(image.data.length);

@@ -51,7 +51,7 @@ function swapPoints(
   pairs: readonly (readonly [number, number])[],
 ): HostTensor {
   const [points, size] = keypoints.shape.slice(-2);
-  const data = Float32Array.from(keypoints.data);
+  const data = new Float32Array(keypoints.data);
   for (let start = 0; start < data.length; start += points * size) {
     for (const [a, b] of pairs) {
       const [from, to] = [start + a * size, start + b * size];

@@ -126,7 +126,7 @@ export class CutMix {
     const [count, channels, height, width] = batch.images.shape;
     const planes = { ...batch.images, shape: [count * channels, height, width] };
     const { top, left, bottom, right } = rectangle(imageSize(planes), this.#alpha, random);
-    const data = Float32Array.from(batch.images.data);
+    const data = new Float32Array(batch.images.data);
     const size = channels * height * width;
     for (let plane = 0; plane < count * channels; plane++) {
       const start = plane * height * width;

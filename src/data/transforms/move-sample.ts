@@ -16,7 +16,7 @@ export interface Movement {
 
 function moveKeypoints(keypoints: HostTensor, point: Movement["point"]): HostTensor {
   const size = keypoints.shape[keypoints.shape.length - 1];
-  const data = Float32Array.from(keypoints.data);
+  const data = new Float32Array(keypoints.data);
   for (let i = 0; i < data.length; i += size) data.set(point([data[i], data[i + 1]]), i);
   return { data, shape: keypoints.shape, dtype: "f32" };
 }

@@ -15,7 +15,7 @@ export function whiteOf(image: HostTensor): number {
 
 /** An image's values as floats; f32 is not copied. */
 export function floatsOf(image: HostTensor): Float32Array {
-  return image.data instanceof Float32Array ? image.data : Float32Array.from(image.data);
+  return image.data instanceof Float32Array ? image.data : new Float32Array(image.data);
 }
 
 /** Floats as an image of `like`'s dtype and another shape; u8 is rounded and clamped. */
