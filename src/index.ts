@@ -87,6 +87,8 @@ export {
 } from "./tensor/random.ts";
 export * as random from "./tensor/random-namespace.ts";
 export * as special from "./tensor/special.ts";
+export type { CovarianceOptions } from "./tensor/products.ts";
+export { corrcoef, cov, cross, inner, kron } from "./tensor/products.ts";
 export { realize, realizeSync } from "./tensor/realize.ts";
 export type { TensorLike, TensorOptions, TensorValuesAndIndices } from "./tensor/tensor.ts";
 export { Tensor } from "./tensor/tensor.ts";

@@ -3,6 +3,7 @@ import { range } from "../base/integers.ts";
 import {
   barrier,
   concat,
+  custom,
   expand,
   gather,
   narrow,
@@ -16,6 +17,7 @@ import {
 } from "../ir/build.ts";
 import { makeNode } from "../ir/node.ts";
 import type { DimAttrs, Op, OpAttrs, ReduceAttrs } from "../ir/ops.ts";
+import { eachElement } from "../ir/ops.ts";
 import type { BatchRule, BatchTable } from "./batch-rule.ts";
 import { batched, foldBatch, unfoldBatch } from "./batch-rule.ts";
 import { contractionBatch } from "./batch-contraction.ts";
@@ -143,7 +145,11 @@ export const batchRules: BatchTable = {
         `assign of shape [${node.shape.join(", ")}]; return the value instead`,
     );
   },
-  custom: ({ attrs: { name } }) => {
+  custom: ({ attrs: { name, shape, dtype } }, operands, size) => {
+    if (name.startsWith(eachElement)) {
+      const nodes = operands.map((operand) => batched(operand, size));
+      return custom(nodes, { name, shape: [size, ...shape], dtype });
+    }
     throw new UnsupportedOpError(
       `vmap: host function "${name}" has no batching rule; call it outside of vmap`,
       { details: { name } },

@@ -200,6 +200,12 @@ export interface OpAttrs {
   readonly part: { readonly index: number };
 }
 
+/**
+ * Begins the names of host functions that compute one element of the leading dims after the other:
+ * with one more dim in front they do the same, which is how they are vectorised.
+ */
+export const eachElement = "each ";
+
 /** Name of a primitive. */
 export type Op = keyof OpAttrs;
 

@@ -1744,7 +1744,7 @@ export class Tensor {
   }
 
   /** Matrices with the last dim of x on a diagonal and zeros elsewhere. */
-  diagEmbed(options?: { readonly offset?: number }): Tensor {
+  diagEmbed(options?: diagonals.DiagonalOptions): Tensor {
     return derive([this], diagonals.diagEmbed(this.node, options));
   }
 

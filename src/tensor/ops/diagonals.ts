@@ -80,10 +80,18 @@ export function diagonal(x: Node, { offset = 0, dim1 = 0, dim2 = 1 }: DiagonalOp
   return ir.slice(flat, [...zeros, 0], [...lead, length], step);
 }
 
-/** Matrices with the last dim of x on a diagonal and zeros elsewhere. */
-export function diagEmbed(x: Node, { offset = 0 }: { readonly offset?: number } = {}): Node {
+/** Matrices over dims `dim1` and `dim2` with the last dim of x on a diagonal and zeros elsewhere. */
+export function diagEmbed(
+  x: Node,
+  { offset = 0, dim1 = -2, dim2 = -1 }: DiagonalOptions = {},
+): Node {
   const rank = x.shape.length;
   if (rank === 0) throw new ShapeError("diagEmbed: needs at least 1 dim, got a scalar");
+  const row = normalizeDim("diagEmbed", dim1, rank + 1);
+  const column = normalizeDim("diagEmbed", dim2, rank + 1);
+  if (row === column) {
+    throw new ShapeError(`diagEmbed: dim1 and dim2 must differ, got ${dim1} and ${dim2}`);
+  }
   const size = x.shape[rank - 1] + Math.abs(offset);
   const none = x.shape.map(() => 0);
   const gap = none.with(rank - 1, Math.abs(offset));
@@ -93,7 +101,14 @@ export function diagEmbed(x: Node, { offset = 0 }: { readonly offset?: number } 
   const distance = columnMinusRow(size, size);
   const mask = ir.binary("eq", distance, ir.fullLike(distance, offset));
   const spread = ir.broadcastTo(line, shape);
-  return ir.where(ir.broadcastTo(mask, shape), spread, ir.fullLike(spread, 0));
+  const last = ir.where(ir.broadcastTo(mask, shape), spread, ir.fullLike(spread, 0));
+  const rest = range(rank + 1).filter((dim) => dim !== row && dim !== column);
+  return ir.permute(
+    last,
+    range(rank + 1).map((dim) =>
+      dim === row ? rank - 1 : dim === column ? rank : rest.indexOf(dim),
+    ),
+  );
 }
 
 /** Diagonal of a matrix, or the matrix with a vector on its diagonal. */

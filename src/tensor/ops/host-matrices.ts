@@ -5,6 +5,7 @@ import { registerGradient } from "../../autodiff/custom-gradient.ts";
 import { customKernel, registerCustomKernel } from "../../engine/custom.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
+import { eachElement } from "../../ir/ops.ts";
 import { formatShape } from "../../ir/shape.ts";
 
 /** Computes one matrix's result, in f64, into `output`. */
@@ -59,7 +60,7 @@ export function onHost(operands: readonly Node[], algorithm: HostAlgorithm): Nod
   const [{ dtype, shape }] = operands;
   const batch = shape.slice(0, -2);
   const sizes = operands.map((x) => product(x.shape.slice(-2)));
-  const full = `linalg.${name} ${key}`;
+  const full = `${eachElement}linalg.${name} ${key}`;
   if (customKernel(full) === undefined) registerCustomKernel(full, overBatch(sizes, unit, kernel));
   const value = ir.custom([...operands], { name: full, shape: [...batch, unit], dtype });
   return ir.customGradient(value, operands, ruleNumber(full, gradient));

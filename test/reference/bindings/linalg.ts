@@ -1,6 +1,7 @@
 // torch.linalg; factors whose signs are free come as what does not depend on the signs.
 import type { Tensor } from "athanor";
 import * as linalg from "../../../src/tensor/linalg.ts";
+import * as products from "../../../src/tensor/products.ts";
 import type { Binding, Operands } from "../bindings.ts";
 
 function at(operands: Operands, place: number): Tensor {
@@ -81,6 +82,14 @@ export const linalgOps: Record<string, Binding> = {
   vecdot: two(linalg.vecdot),
   householderProduct: (operands) => linalg.householderProduct(at(operands, 0), at(operands, 1)),
   vander: one(linalg.vander),
+  kron: two(products.kron),
+  inner: two(products.inner),
+  crossOf: two(products.cross),
+  cov: ([x, fweights, aweights], args) => {
+    const weights = { fweights: fweights ?? null, aweights: aweights ?? null };
+    return products.cov(at([x ?? null], 0), { ...args, ...weights });
+  },
+  corrcoef: one(products.corrcoef),
   tensorinv: one(linalg.tensorinv),
   tensorsolve: two(linalg.tensorsolve),
 };
