@@ -180,12 +180,14 @@ export interface AreaCases {
   readonly special: OperationCase;
   readonly sorting: OperationCase;
   readonly indexing: OperationCase;
+  readonly distribution: OperationCase;
   readonly "second-order": OperationCase;
   readonly spatial: OperationCase;
   readonly linalg: OperationCase;
   readonly fft: OperationCase;
   readonly clipping: OperationCase;
   readonly loss: OperationCase;
+  readonly activation: OperationCase;
   readonly recurrent: OperationCase;
   readonly transformer: OperationCase;
   readonly pooling: OperationCase;
@@ -213,6 +215,7 @@ export const operationAreas = [
   "second-order",
   "clipping",
   "loss",
+  "activation",
   "recurrent",
   "transformer",
   "pooling",
@@ -221,6 +224,7 @@ export const operationAreas = [
   "special",
   "sorting",
   "indexing",
+  "distribution",
   "linalg",
   "fft",
 ] as const;
