@@ -9,6 +9,10 @@ interface WrittenEntry {
   readonly compressedSize: number;
   readonly size: number;
   readonly headerOffset: number;
+  /** Whether the sizes stand in a zip64 field. */
+  readonly isWide: boolean;
+  /** Whether the offset does. */
+  readonly isFar: boolean;
 }
 
 /** How an entry is written. */
@@ -28,11 +32,14 @@ const wide = 0xffffffff;
 /** Writes a zip file entry by entry; `finish` writes the directory. */
 export class ZipWriter {
   readonly #sink: ByteSink;
+  readonly #widest: number;
   readonly #entries: WrittenEntry[] = [];
   #offset = 0;
 
-  constructor(sink: ByteSink) {
+  /** @param widest - sizes and offsets from here on go into zip64 fields; smaller only in tests. */
+  constructor(sink: ByteSink, widest: number = wide) {
     this.#sink = sink;
+    this.#widest = widest;
   }
 
   /** Adds an entry. */
@@ -46,6 +53,8 @@ export class ZipWriter {
       compressedSize: data.byteLength,
       size: contents.byteLength,
       headerOffset: this.#offset,
+      isWide: Math.max(data.byteLength, contents.byteLength) >= this.#widest,
+      isFar: this.#offset >= this.#widest,
     };
     this.#entries.push(entry);
     await this.#write(localHeader(entry, alignment));
@@ -56,7 +65,8 @@ export class ZipWriter {
   async finish(): Promise<void> {
     const begin = this.#offset;
     for (const entry of this.#entries) await this.#write(centralHeader(entry));
-    await this.#write(endRecords(this.#entries.length, begin, this.#offset - begin));
+    const isWide = this.#entries.length >= 0xffff || this.#offset >= this.#widest;
+    await this.#write(endRecords(this.#entries.length, begin, this.#offset - begin, isWide));
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -89,15 +99,9 @@ function join(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-function isWide({ size, compressedSize }: WrittenEntry): boolean {
-  return size >= wide || compressedSize >= wide;
-}
-
 function localHeader(entry: WrittenEntry, alignment: number): Uint8Array {
-  const { name, method, crc, size, compressedSize, headerOffset } = entry;
-  const zip64 = isWide(entry)
-    ? pack([2, 1], [2, 16], [8, size], [8, compressedSize])
-    : new Uint8Array(0);
+  const { name, method, crc, size, compressedSize, headerOffset, isWide } = entry;
+  const zip64 = isWide ? pack([2, 1], [2, 16], [8, size], [8, compressedSize]) : new Uint8Array(0);
   const end = headerOffset + 30 + name.byteLength + zip64.byteLength;
   // Padding is a field of its own, which takes 4 bytes at least; "FB" is the one that torch uses.
   const missing = (alignment - ((end + 4) % alignment)) % alignment;
@@ -107,14 +111,14 @@ function localHeader(entry: WrittenEntry, alignment: number): Uint8Array {
       : join(pack([2, 0x4246], [2, missing]), new Uint8Array(missing).fill(0x5a));
   const head = pack(
     [4, 0x04034b50],
-    [2, isWide(entry) ? 45 : 20],
+    [2, isWide ? 45 : 20],
     [2, utf8Flag],
     [2, method],
     [2, 0],
     [2, dosDate],
     [4, crc],
-    [4, isWide(entry) ? wide : compressedSize],
-    [4, isWide(entry) ? wide : size],
+    [4, isWide ? wide : compressedSize],
+    [4, isWide ? wide : size],
     [2, name.byteLength],
     [2, zip64.byteLength + padding.byteLength],
   );
@@ -122,9 +126,8 @@ function localHeader(entry: WrittenEntry, alignment: number): Uint8Array {
 }
 
 function centralHeader(entry: WrittenEntry): Uint8Array {
-  const { name, method, crc, size, compressedSize, headerOffset } = entry;
-  const isFar = headerOffset >= wide;
-  const fields: [8, number][] = isWide(entry)
+  const { name, method, crc, size, compressedSize, headerOffset, isWide, isFar } = entry;
+  const fields: [8, number][] = isWide
     ? [
         [8, size],
         [8, compressedSize],
@@ -141,8 +144,8 @@ function centralHeader(entry: WrittenEntry): Uint8Array {
     [2, 0],
     [2, dosDate],
     [4, crc],
-    [4, isWide(entry) ? wide : compressedSize],
-    [4, isWide(entry) ? wide : size],
+    [4, isWide ? wide : compressedSize],
+    [4, isWide ? wide : size],
     [2, name.byteLength],
     [2, zip64.byteLength],
     [2, 0],
@@ -154,25 +157,24 @@ function centralHeader(entry: WrittenEntry): Uint8Array {
   return join(head, name, zip64);
 }
 
-function endRecords(count: number, begin: number, size: number): Uint8Array {
-  const needs64 = count >= 0xffff || begin >= wide || size >= wide;
+function endRecords(count: number, begin: number, size: number, isWide: boolean): Uint8Array {
   const end64 = begin + size;
-  const zip64 = needs64
+  const zip64 = isWide
     ? join(
         pack([4, 0x06064b50], [8, 44], [2, 45], [2, 45], [4, 0], [4, 0]),
         pack([8, count], [8, count], [8, size], [8, begin]),
         pack([4, 0x07064b50], [4, 0], [8, end64], [4, 1]),
       )
     : new Uint8Array(0);
-  const short = Math.min(count, 0xffff);
+  const short = isWide ? 0xffff : count;
   const end = pack(
     [4, 0x06054b50],
     [2, 0],
     [2, 0],
     [2, short],
     [2, short],
-    [4, Math.min(size, wide)],
-    [4, Math.min(begin, wide)],
+    [4, isWide ? wide : size],
+    [4, isWide ? wide : begin],
     [2, 0],
   );
   return join(zip64, end);
