@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/errors.ts";
-import { range } from "../base/integers.ts";
 import { eye, zeros } from "../tensor/factories.ts";
 import { cat } from "../tensor/functions.ts";
+import { householderProduct, solve } from "../tensor/linalg.ts";
 import * as random from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { orthonormalColumns, reflectors } from "./householder.ts";
@@ -10,7 +10,7 @@ import { Buffer } from "./parameter.ts";
 import { Parametrization, registerParametrization } from "./parametrize.ts";
 
 /** How a matrix becomes an orthogonal one. */
-export type OrthogonalMap = "matrixExp" | "householder";
+export type OrthogonalMap = "matrixExp" | "cayley" | "householder";
 
 /** Options of {@link orthogonal}. */
 export interface OrthogonalParametrizationOptions {
@@ -29,7 +29,7 @@ function identity(x: Tensor, rows: number, columns: number): Tensor {
 
 /**
  * e^A by squaring e^(A/32), a Taylor polynomial. Good for ‖A‖ up to about 60: far from where
- * learning starts, A = 0.
+ * learning starts, A = 0. `linalg.matrixExp` takes any A, but computes on one thread of the host.
  */
 function matrixExp(a: Tensor): Tensor {
   const small = a.div(32);
@@ -40,17 +40,18 @@ function matrixExp(a: Tensor): Tensor {
   return sum;
 }
 
+/** (I − A/2)⁻¹ (I + A/2). */
+function cayley(a: Tensor): Tensor {
+  const half = a.div(2);
+  const one = identity(a, a.size(-1), a.size(-1));
+  return solve(one.sub(half), half.add(one));
+}
+
 /** The first k columns of the product of k reflections; their vectors are below the diagonal of x. */
 function reflections(x: Tensor): Tensor {
-  const [n, k] = x.shape.slice(-2);
   const below = x.tril({ diagonal: -1 });
-  const vectors = below.add(identity(x, n, k));
-  const scales = below.square().sum({ dim: -2, keepdim: true }).add(1).reciprocal().mul(2);
-  let q = identity(x, n, k).expand(x.shape);
-  for (const j of range(k).toReversed()) {
-    const v = vectors.narrow(-1, j, 1);
-    q = q.sub(v.mul(scales.narrow(-1, j, 1)).matmul(v.mT.matmul(q)));
-  }
+  const tau = below.square().sum({ dim: -2 }).add(1).reciprocal().mul(2);
+  const q = householderProduct(below, tau);
   // The diagonal of x holds signs, which are not learned.
   const signs = x.diagonal({ dim1: -2, dim2: -1 }).int().to(x.dtype).unsqueeze(-2);
   return q.mul(signs);
@@ -76,7 +77,7 @@ class Orthogonal extends Parametrization {
   override forward(x: Tensor): Tensor {
     const isWide = x.size(-2) < x.size(-1);
     const tall = isWide ? x.mT : x;
-    const learned = this.map === "householder" ? reflections(tall) : this.#exponential(tall);
+    const learned = this.map === "householder" ? reflections(tall) : this.#retraction(tall);
     const q = this.base === null ? learned : this.base.matmul(learned);
     return isWide ? q.mT : q;
   }
@@ -85,17 +86,19 @@ class Orthogonal extends Parametrization {
     const { shape, dtype, device } = weight;
     const [n, k] = shape.slice(-2);
     if (this.base !== null) return eye(n, { columns: k, dtype, device }).neg().expand(shape);
-    if (this.map === "matrixExp") return weight;
+    if (this.map !== "householder") return weight;
     return n < k ? reflectors(weight.mT).mT : reflectors(weight);
   }
 
-  #exponential(tall: Tensor): Tensor {
+  /** An orthogonal matrix of the skew-symmetric one whose lower triangle is learned. */
+  #retraction(tall: Tensor): Tensor {
     const [n, k] = tall.shape.slice(-2);
     const { dtype, device } = tall;
     const lower = tall.tril();
     const rest = [...tall.shape.slice(0, -2), n, n - k];
     const square = n === k ? lower : cat([lower, zeros(rest, { dtype, device })], { dim: -1 });
-    const q = matrixExp(square.sub(square.mT));
+    const skew = square.sub(square.mT);
+    const q = this.map === "matrixExp" ? matrixExp(skew) : cayley(skew);
     return n === k ? q : q.narrow(-1, 0, k);
   }
 }
@@ -103,7 +106,6 @@ class Orthogonal extends Parametrization {
 /**
  * Keeps a weight [..., n, k] orthogonal while it is learned: its columns are orthonormal, or its rows
  * if there are more columns. Keys: `original`, and `0.base` with `useTrivialization`.
- * Differs from torch: there is no map "cayley".
  * @see Lezcano-Casado 2019, https://arxiv.org/abs/1909.09501
  */
 export function orthogonal<M extends Module>(
