@@ -110,6 +110,7 @@ class BackwardLoop {
     this.addResults(isLive);
     this.readForward();
     const nexts = this.carries.map(({ next }) => next);
+    this.readOutside([...nexts, ...this.stacked]);
     const outputs = substitute([...nexts, ...this.stacked], this.replaced);
     const operands = [...this.carries, ...this.slices, ...this.wholes];
     const sources = [
@@ -223,6 +224,17 @@ class BackwardLoop {
       const operand = { source: node.src[i], own: inputLike(read) };
       this.replaced.set(read, operand.own);
       (i < carries + slices ? this.slices : this.wholes).push(operand);
+    }
+  }
+
+  /** A gradient given by hand may read what neither the loop nor its body knows. */
+  private readOutside(roots: readonly Node[]): void {
+    const own = new Set<Node>([...this.carries, ...this.slices].map((operand) => operand.own));
+    for (const read of inputsBelow(roots, new Set(this.replaced.keys()))) {
+      if (own.has(read) || this.replaced.has(read)) continue;
+      const operand = { source: read, own: inputLike(read) };
+      this.replaced.set(read, operand.own);
+      this.wholes.push(operand);
     }
   }
 

@@ -5,6 +5,7 @@ import {
   arange,
   checkpoint,
   customOp,
+  customVjp,
   engineStats,
   forLoop,
   full,
@@ -279,6 +280,32 @@ describe("scan", () => {
       [2.25, 1.25],
       [1.375, 0.875],
     ]);
+  });
+
+  it("follows gradients given by hand, which may read tensors from outside", async () => {
+    const [slope, x] = [tensor([3, 4]), tensor([1, 2], { requiresGrad: true })];
+    const rounded = customVjp({ forward: (v) => v.round(), backward: (g) => [g.mul(slope)] });
+    const step = (v: Tensor) => [rounded(v), null] as const;
+    const run = (): Tensor => grad(scan(step, x, null, { length: 2 }).carry.sum(), [x])[0];
+    expect(await values(run())).toEqual([9, 16]);
+    expect(await values(jit(run)())).toEqual([9, 16]);
+  });
+
+  it("makes tensors of host data, reads modes, and differentiates inside its body", async () => {
+    const dropout = new nn.Dropout(0.5);
+    const run = jit((x: Tensor) => {
+      const step = (v: Tensor) => {
+        const [slope] = grad(v.mul(v).sum(), [v]);
+        return [dropout.forward(v).sub(slope.mul(tensor([0.25, 0.5]))), null] as const;
+      };
+      return scan(step, x, null, { length: 2 }).carry;
+    });
+    dropout.eval();
+    expect(await values(run(tensor([4, 5])))).toEqual([1, 0]);
+    dropout.train();
+    const draws = new Set<number>();
+    for (let i = 0; i < 12; i++) draws.add((await values(run(tensor([4, 5]))))[0]);
+    expect(draws.size).toBeGreaterThan(1);
   });
 
   it("stops gradients where its body does", async () => {
