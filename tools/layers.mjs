@@ -13,7 +13,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 const everyLibraryLayer = [
   "base ir autodiff compiler runtime backends/reference backends/wasm",
-  "engine tensor text nn optim data io",
+  "engine tensor text nn optim distributions data io",
 ].flatMap((names) => names.split(" "));
 
 /**
@@ -36,12 +36,13 @@ export const layers = {
   text: row("base"),
   nn: row("base tensor", { door: true }),
   optim: row("base tensor", { door: true }),
+  distributions: row("base tensor", { door: true }),
   data: row("base tensor", { door: true }),
   io: row("base tensor", { door: true, platform: "node" }),
   testing: row("base ir autodiff engine tensor", { door: true }),
-  models: row("base tensor text nn io"),
+  models: row("base tensor text nn distributions io"),
   dist: row("base runtime tensor nn optim"),
-  rl: row("base tensor data"),
+  rl: row("base tensor distributions data"),
   train: {
     imports: [...everyLibraryLayer, "models", "dist", "rl"],
     door: true,

@@ -9,6 +9,7 @@ import type { Generator } from "./generator.ts";
 import { defaultGenerator } from "./generator.ts";
 import { lt } from "./ops/logic.ts";
 import { argmax } from "./ops/reduce.ts";
+import { searchsorted } from "./ops/searching.ts";
 import type { Tensor, TensorLike, TensorOptions } from "./tensor.ts";
 import { derive, operand } from "./tensor.ts";
 
@@ -152,6 +153,135 @@ export function categorical(
   const result = derive([logits, unit], argmax(scores, { dim }));
   unit.dispose();
   return result;
+}
+
+/** Exponential variables: −ln(1 − u) / rate. */
+export function exponential(
+  shape: Shape,
+  options: RandomOptions & { readonly lambd?: number } = {},
+): Tensor {
+  const { lambd = 1 } = options;
+  const dtype = floatDType("exponential", options);
+  return draw(options, (key) => {
+    const [unit] = unitValues(key, shape, dtype === "f64" ? "f64" : "f32", 1);
+    const value = scaled(ir.unary("log1p", ir.neg(unit)), -1 / lambd);
+    return ir.cast(value, dtype);
+  });
+}
+
+/** Cauchy variables: median + sigma · tan π(u − ½). */
+export function cauchy(
+  shape: Shape,
+  options: RandomOptions & { readonly median?: number; readonly sigma?: number } = {},
+): Tensor {
+  const { median = 0, sigma = 1 } = options;
+  const dtype = floatDType("cauchy", options);
+  return draw(options, (key) => {
+    const [unit] = unitValues(key, shape, dtype === "f64" ? "f64" : "f32", 1);
+    // The middle of each step, so that no pole is hit.
+    const step = dtype === "f64" ? 2 ** -54 : 2 ** -25;
+    const angle = scaled(ir.add(unit, ir.fullLike(unit, step - 0.5)), Math.PI);
+    const slope = ir.div(ir.unary("sin", angle), ir.unary("cos", angle));
+    return ir.cast(ir.add(scaled(slope, sigma), ir.fullLike(slope, median)), dtype);
+  });
+}
+
+/** How many trials of chance `p` it takes until the first succeeds, 1 or more. */
+export function geometric(shape: Shape, p: number, options: RandomOptions = {}): Tensor {
+  if (!(p > 0 && p < 1)) {
+    throw new ConfigError(`random.geometric: p must be in (0, 1), got ${p}`);
+  }
+  const dtype = floatDType("geometric", options);
+  return draw(options, (key) => {
+    const [unit] = unitValues(key, shape, dtype === "f64" ? "f64" : "f32", 1);
+    const waited = scaled(ir.unary("log1p", ir.neg(unit)), 1 / Math.log1p(-p));
+    const trials = ir.unary("ceil", waited);
+    return ir.cast(ir.binary("max", trials, ir.fullLike(trials, 1)), dtype);
+  });
+}
+
+/** e to the power of normal values. */
+export function logNormal(
+  shape: Shape,
+  options: RandomOptions & { readonly mean?: number; readonly std?: number } = {},
+): Tensor {
+  const { mean = 1, std = 2 } = options;
+  return normal(shape, { ...options, mean, std }).exp();
+}
+
+/** Options of {@link multinomial}. */
+export interface MultinomialOptions extends RandomOptions {
+  /** Whether an index may be drawn several times. */
+  readonly replacement?: boolean;
+}
+
+/**
+ * Indices drawn with chances in proportion to weights ≥ 0, i32.
+ * Shapes: weights [N] or [B, N] -> [numSamples] or [B, numSamples].
+ * Without replacement the indices are distinct: the first arrivals of a race of exponential
+ * variables; weights of 0 come last, when there are fewer others than samples.
+ * @throws {ConfigError} if more samples are asked for than there are weights, without replacement.
+ */
+export function multinomial(
+  weights: Tensor,
+  numSamples: number,
+  { replacement = false, ...options }: MultinomialOptions = {},
+): Tensor {
+  const count = weights.shape[weights.ndim - 1];
+  const isFew = replacement || numSamples <= count;
+  if (weights.ndim < 1 || weights.ndim > 2 || numSamples < 1 || !isFew) {
+    throw new ConfigError(
+      `random.multinomial: needs weights [N] or [B, N] and 1 … N samples without replacement, ` +
+        `got ${weights.shape.join(" × ")} and ${numSamples}`,
+    );
+  }
+  const chances = weights.to("f32").detach();
+  const { device } = weights;
+  if (!replacement) {
+    const arrivals = exponential(chances.shape, { ...options, device, dtype: "f32" });
+    // 2⁻²⁵ stands for a draw of 0, whose quotient with a weight of 0 would be no number.
+    return arrivals
+      .clampMin(2 ** -25)
+      .div(chances)
+      .topk(numSamples, { largest: false }).indices;
+  }
+  const total = chances.cumsum(-1);
+  const shape = [...chances.shape.slice(0, -1), numSamples];
+  const points = uniform(shape, { ...options, device, dtype: "f32" });
+  const wanted = points.mul(total.narrow(-1, count - 1, 1));
+  return derive([total, wanted], searchsorted(total.node, wanted.node, { right: true }));
+}
+
+/** Options that repeat another tensor's. */
+const likeOptions = <Options extends RandomOptions>(x: Tensor, options: Options): Options => ({
+  dtype: x.dtype,
+  device: x.device,
+  ...options,
+});
+
+/** Uniform values in [0, 1) with the shape, dtype and device of another tensor. */
+export function randLike(x: Tensor, options: RandomOptions = {}): Tensor {
+  return uniform(x.shape, likeOptions(x, options));
+}
+
+/** Standard normal values with the shape, dtype and device of another tensor. */
+export function randnLike(x: Tensor, options: RandomOptions = {}): Tensor {
+  return normal(x.shape, likeOptions(x, options));
+}
+
+/** Integers low ≤ x < high with the shape, dtype and device of another tensor. */
+export function randintLike(
+  x: Tensor,
+  low: number,
+  high: number,
+  options: RandomOptions = {},
+): Tensor {
+  return randint(low, high, x.shape, likeOptions(x, options));
+}
+
+/** As {@link permutation}, by torch's name. */
+export function randperm(count: number, options: RandomOptions = {}): Tensor {
+  return permutation(count, options);
 }
 
 /** Standard normal values. */

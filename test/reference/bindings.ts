@@ -18,6 +18,7 @@ import { pooling } from "./bindings/pooling.ts";
 import { losses as moreLosses } from "./bindings/loss.ts";
 import { recurrent } from "./bindings/recurrent.ts";
 import { spatial } from "./bindings/spatial.ts";
+import { distributionBindings } from "./bindings/distribution.ts";
 import { ordering } from "./bindings/ordering.ts";
 import { selecting } from "./bindings/selecting.ts";
 import { linalgOps } from "./bindings/linalg.ts";
@@ -429,6 +430,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...spatial,
   ...layerBindings,
   ...pooling,
+  ...distributionBindings,
   ...ordering,
   ...selecting,
 };

@@ -90,6 +90,10 @@ export interface ScheduleCase {
   readonly args: Arguments;
   readonly baseLr: number;
   readonly lrs: readonly number[];
+  /** Momentum in force, where the schedule moves it. */
+  readonly momenta?: readonly number[];
+  /** ReduceLROnPlateau: what each step was told; `lrs[t]` is the rate after it. */
+  readonly metrics?: readonly number[];
 }
 
 export interface ModelCase {

@@ -32,7 +32,7 @@ export function logaddexp2(a: Operand, b: Operand): Node {
 /** a · ln b, and 0 where a is 0 (unless b is NaN). */
 export function xlogy(a: Operand, b: Operand): Node {
   return inFloats("xlogy", [a, b], (x, y) => {
-    const flat = logicalAnd(eq(x, 0), eq(y, y));
+    const flat = logicalAnd(eq(x, 0), logicalOr(le(y, 0), eq(y, Infinity)));
     return where(flat, mul(x, 0), mul(x, log(where(flat, 1, y))));
   });
 }
@@ -40,7 +40,7 @@ export function xlogy(a: Operand, b: Operand): Node {
 /** a · ln(1 + b), and 0 where a is 0 (unless b is NaN). */
 export function xlog1py(a: Operand, b: Operand): Node {
   return inFloats("xlog1py", [a, b], (x, y) => {
-    const flat = logicalAnd(eq(x, 0), eq(y, y));
+    const flat = logicalAnd(eq(x, 0), logicalOr(le(y, -1), eq(y, Infinity)));
     return where(flat, mul(x, 0), mul(x, ir.unary("log1p", where(flat, 0, y))));
   });
 }

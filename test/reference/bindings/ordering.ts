@@ -39,7 +39,7 @@ const binary =
 
 const kept = (operands: Operands, args: Arguments, call: "quantile" | "nanquantile"): Tensor => {
   const { q, ...rest } = args;
-  return at(operands, 0)[call](operands[1] ?? (q as number | number[]), rest as object);
+  return at(operands, 0)[call](operands[1] ?? (q as number | number[]), rest);
 };
 
 const samples =
@@ -129,11 +129,11 @@ export const ordering: Readonly<Record<string, Binding>> = {
   nansum: method("nansum"),
   nanmean: method("nanmean"),
   aminmax: (operands, args) => {
-    const { min, max } = at(operands, 0).aminmax(args as object);
+    const { min, max } = at(operands, 0).aminmax(args);
     return [min, max];
   },
   stdMean: (operands, args) => {
-    const { std, mean } = at(operands, 0).stdMean(args as object);
+    const { std, mean } = at(operands, 0).stdMean(args);
     return [std, mean];
   },
   dist: method("dist"),

@@ -17,13 +17,13 @@ const reducing =
   (name: "scatterReduce" | "indexReduce"): Binding =>
   (operands, { dim, reduce, ...rest }) => {
     const [x, index, source] = tensors(operands);
-    return x[name](Number(dim), index, source, reduce as Reduction, rest as object);
+    return x[name](Number(dim), index, source, reduce as Reduction, rest);
   };
 
 const triangle =
   (call: typeof athanor.trilIndices): Binding =>
   (_, { row, col, ...rest }) =>
-    call(Number(row), Number(col), rest as object);
+    call(Number(row), Number(col), rest);
 
 /** Ops of the area `indexing` that no other area has. */
 export const selecting: Readonly<Record<string, Binding>> = {
@@ -72,7 +72,7 @@ export const selecting: Readonly<Record<string, Binding>> = {
   atleast1d: ([x]) => athanor.atleast1d(tensors([x])[0]),
   atleast2d: ([x]) => athanor.atleast2d(tensors([x])[0]),
   atleast3d: ([x]) => athanor.atleast3d(tensors([x])[0]),
-  combinations: ([x], args) => athanor.combinations(tensors([x])[0], args as object),
+  combinations: ([x], args) => athanor.combinations(tensors([x])[0], args),
   tensorSplit: method("tensorSplit", "sections"),
   hsplit: method("hsplit", "sections"),
   vsplit: method("vsplit", "sections"),

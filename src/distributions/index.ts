@@ -1,0 +1,34 @@
+/**
+ * Probability distributions with torch.distributions' names and meaning.
+ *
+ * @module
+ */
+export type { ChanceOptions } from "./bernoulli.ts";
+export { Bernoulli, Binomial, Geometric, Poisson } from "./bernoulli.ts";
+export type { CategoryOptions } from "./categorical.ts";
+export { Categorical, OneHotCategorical, OneHotCategoricalStraightThrough } from "./categorical.ts";
+export type { Constraint } from "./constraint.ts";
+export * as constraints from "./constraint.ts";
+export type { DistributionOptions, SampleOptions } from "./distribution.ts";
+export { Distribution } from "./distribution.ts";
+export { Beta, Chi2, Dirichlet, Gamma, StudentT } from "./gamma.ts";
+export { Independent } from "./independent.ts";
+export type { DistributionClass } from "./kl.ts";
+export { klDivergence, registerKl } from "./kl.ts";
+export { Cauchy, Exponential, Gumbel, Laplace, Uniform } from "./location-scale.ts";
+export { MixtureSameFamily } from "./mixture.ts";
+export type { MultivariateNormalOptions } from "./multivariate-normal.ts";
+export { MultivariateNormal } from "./multivariate-normal.ts";
+export { HalfNormal, Normal } from "./normal.ts";
+export { RelaxedBernoulli, RelaxedOneHotCategorical } from "./relaxed.ts";
+export { LogNormal, TransformedDistribution } from "./transformed.ts";
+export {
+  AffineTransform,
+  ComposeTransform,
+  ExpTransform,
+  PowerTransform,
+  SigmoidTransform,
+  SoftplusTransform,
+  TanhTransform,
+  Transform,
+} from "./transforms.ts";
