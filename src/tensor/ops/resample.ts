@@ -1,6 +1,7 @@
 import { range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
+import { withShortAdjoint } from "./resample-adjoint.ts";
 
 /** How one dim changes its size. */
 export interface Resize {
@@ -184,10 +185,12 @@ export function resizeSmoothly(x: Node, resizes: readonly Resize[], kernel: Kern
   const border = kernel.taps / 2;
   // Edges first, so that all whole factors can be one kernel.
   const padded = whole.reduce((y, { dim }) => repeatEdges(y, dim, border), x);
-  const enlarged = whole.reduce(
+  const phases = whole.reduce(
     (y, resize) => resizeByPhases(y, resize.dim, resize.from, wholeFactor(resize), kernel),
     padded,
   );
+  const enlargements = whole.map((resize) => ({ ...resize, factor: wholeFactor(resize) }));
+  const enlarged = withShortAdjoint(phases, x, kernel.taps, enlargements);
   // What shrinks most goes first; among equals the last dim, whose lookups are the dear ones.
   return live
     .filter((resize) => !whole.includes(resize))
