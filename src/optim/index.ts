@@ -31,6 +31,10 @@ export type { RpropGroupOptions, RpropOptions } from "./rprop.ts";
 export { Rprop } from "./rprop.ts";
 export type { ClipGradNormOptions, ClippedGradients } from "./clip.ts";
 export { clipGradNorm, clipGradValue } from "./clip.ts";
+export { ChainedScheduler } from "./chained.ts";
+export type { CyclicLROptions } from "./cyclic.ts";
+export { CyclicLR } from "./cyclic.ts";
+export type { MomentumOptions } from "./momentum-cycle.ts";
 export type { OneCycleLROptions } from "./one-cycle.ts";
 export { OneCycleLR } from "./one-cycle.ts";
 export type {
@@ -46,7 +50,7 @@ export { ParamGroup } from "./param-group.ts";
 export type { ReduceLROnPlateauOptions } from "./plateau.ts";
 export { ReduceLROnPlateau } from "./plateau.ts";
 export type { Schedulable, ScheduledGroup, SchedulerState } from "./scheduler.ts";
-export { Scheduler } from "./scheduler.ts";
+export { ScalingScheduler, Scheduler } from "./scheduler.ts";
 export type {
   LinearLROptions,
   RateFactor,
@@ -60,6 +64,7 @@ export {
   ExponentialLR,
   LambdaLR,
   LinearLR,
+  MultiplicativeLR,
   MultiStepLR,
   PolynomialLR,
   StepLR,
@@ -68,6 +73,8 @@ export {
 export { SequentialLR } from "./sequential.ts";
 export type { SGDGroupOptions, SGDOptions } from "./sgd.ts";
 export { SGD } from "./sgd.ts";
+export type { SWALROptions } from "./swa-lr.ts";
+export { SWALR } from "./swa-lr.ts";
 export type { OptimizerState, StoredGroup, StoredOption } from "./state.ts";
 export type { TorchOptimizerState, TorchParameterState } from "./torch-state.ts";
 export { fromTorchState, toTorchState } from "./torch-state.ts";

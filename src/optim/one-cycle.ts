@@ -1,11 +1,13 @@
 import { ConfigError } from "../base/errors.ts";
-import { requireInRange } from "./checks.ts";
-import { Scheduler } from "./scheduler.ts";
+import { requireChoice, requireInRange } from "./checks.ts";
+import type { MomentumCycle, MomentumOptions } from "./momentum-cycle.ts";
+import { planMomentum } from "./momentum-cycle.ts";
+import { Scheduler, perGroup } from "./scheduler.ts";
 import type { Schedulable } from "./scheduler.ts";
 import { cosine } from "./schedules.ts";
 
 /** Options of {@link OneCycleLR}. */
-export interface OneCycleLROptions {
+export interface OneCycleLROptions extends MomentumOptions {
   /** Highest rate, one for all groups or one for each. */
   readonly maxLr: number | readonly number[];
   /** Steps of the cycle; or give `epochs` and `stepsPerEpoch`. */
@@ -28,54 +30,66 @@ interface Phase {
   readonly end: number;
   readonly from: number;
   readonly to: number;
+  /** Whether the momentum is the lowest at the start and at the end. */
+  readonly fromLow: boolean;
+  readonly toLow: boolean;
 }
 
 /**
  * One rise to `maxLr` and one fall far below the start: Smith and Topin 2018, "Super-Convergence",
- * https://arxiv.org/abs/1708.07120. The groups' own rates are not used.
- *
- * Differs from PyTorch: momentum is left alone (`cycleMomentum` does not exist).
+ * https://arxiv.org/abs/1708.07120. The groups' own rates are not used. Momentum falls from
+ * `maxMomentum` (0.95) to `baseMomentum` (0.85) while the rate rises, and back.
  */
 export class OneCycleLR extends Scheduler {
   readonly totalSteps: number;
   readonly #phases: readonly (readonly Phase[])[];
   readonly #isLinear: boolean;
+  readonly #momentum: MomentumCycle | undefined;
 
   /** @throws {ConfigError} if an option is out of range or the number of steps is unknown. */
   constructor(optimizer: Schedulable, options: OneCycleLROptions) {
     super(optimizer);
     const { maxLr, annealStrategy = "cos" } = options;
     this.totalSteps = countSteps(options);
-    this.#isLinear = annealStrategy === "linear";
-    const groups = optimizer.paramGroups;
-    const maxima = typeof maxLr === "number" ? groups.map(() => maxLr) : maxLr;
-    if (maxima.length !== groups.length) {
-      throw new ConfigError(
-        `OneCycleLR: one maxLr per group is needed, got ${maxima.length} for ${groups.length} groups`,
-      );
-    }
+    this.#isLinear =
+      requireChoice("OneCycleLR", "annealStrategy", annealStrategy, ["cos", "linear"]) === "linear";
+    const maxima = perGroup("OneCycleLR", "maxLr", maxLr, optimizer);
     this.#phases = maxima.map((max) => planPhases(max, this.totalSteps, options));
+    this.#momentum = planMomentum("OneCycleLR", optimizer, options, [0.85, 0.95]);
     this.stepTo(0);
   }
 
   /** @throws {ConfigError} past the end of the cycle. */
   lrAt(epoch: number, groupIndex: number): number {
-    if (epoch >= this.totalSteps) {
+    const { phase, progress } = this.#placeOf(epoch, groupIndex);
+    return this.#between(phase.from, phase.to, progress);
+  }
+
+  override momentumAt(epoch: number, groupIndex: number): number | undefined {
+    if (this.#momentum === undefined) return undefined;
+    const { phase, progress } = this.#placeOf(epoch, groupIndex);
+    const [low, high] = [this.#momentum.low[groupIndex], this.#momentum.high[groupIndex]];
+    const at = (isLow: boolean): number => (isLow ? low : high);
+    return this.#between(at(phase.fromLow), at(phase.toLow), progress);
+  }
+
+  #placeOf(epoch: number, groupIndex: number): { phase: Phase; progress: number } {
+    // One step more than there are rates, where the last one stays: loops step after the last batch
+    // too, and PyTorch's formula goes below zero there.
+    if (epoch > this.totalSteps) {
       throw new ConfigError(
         `OneCycleLR: the cycle has ${this.totalSteps} steps, got step ${epoch}; raise totalSteps`,
       );
     }
-    let start = 0;
     const phases = this.#phases[groupIndex];
-    const phase = phases.find(({ end }, i) => {
-      if (epoch <= end || i === phases.length - 1) return true;
-      start = end;
-      return false;
-    });
-    if (phase === undefined) return 0;
-    const progress = (epoch - start) / (phase.end - start);
-    if (this.#isLinear) return phase.from + (phase.to - phase.from) * progress;
-    return cosine(phase.from, phase.to, progress);
+    const found = phases.findIndex(({ end }) => epoch <= end);
+    const index = found === -1 ? phases.length - 1 : found;
+    const [phase, start] = [phases[index], index === 0 ? 0 : phases[index - 1].end];
+    return { phase, progress: Math.min(1, (epoch - start) / (phase.end - start)) };
+  }
+
+  #between(from: number, to: number, progress: number): number {
+    return this.#isLinear ? from + (to - from) * progress : cosine(from, to, progress);
   }
 }
 
@@ -101,15 +115,12 @@ function planPhases(
   const first = max / divFactor;
   const last = first / finalDivFactor;
   const peak = pctStart * totalSteps - 1;
-  if (!threePhase) {
-    return [
-      { end: peak, from: first, to: max },
-      { end: totalSteps - 1, from: max, to: last },
-    ];
-  }
+  const rise = { end: peak, from: first, to: max, fromLow: false, toLow: true };
+  const end = totalSteps - 1;
+  if (!threePhase) return [rise, { end, from: max, to: last, fromLow: true, toLow: false }];
   return [
-    { end: peak, from: first, to: max },
-    { end: 2 * pctStart * totalSteps - 2, from: max, to: first },
-    { end: totalSteps - 1, from: first, to: last },
+    rise,
+    { end: 2 * peak, from: max, to: first, fromLow: true, toLow: false },
+    { end, from: first, to: last, fromLow: false, toLow: false },
   ];
 }

@@ -1,6 +1,5 @@
-import { ConfigError } from "../base/errors.ts";
-import { requireInRange } from "./checks.ts";
-import { readNumber } from "./scheduler.ts";
+import { requireChoice, requireInRange } from "./checks.ts";
+import { perGroup, readNumber } from "./scheduler.ts";
 import type { Schedulable, SchedulerState } from "./scheduler.ts";
 
 /** Options of {@link ReduceLROnPlateau}. */
@@ -49,13 +48,9 @@ export class ReduceLROnPlateau {
     requireInRange(owner, "factor", factor, { min: 0, below: 1 });
     requireInRange(owner, "patience", patience, { min: 0 });
     requireInRange(owner, "cooldown", cooldown, { min: 0 });
-    const groups = optimizer.paramGroups;
-    this.#minLrs = typeof minLr === "number" ? groups.map(() => minLr) : minLr;
-    if (this.#minLrs.length !== groups.length) {
-      throw new ConfigError(
-        `${owner}: one minLr per group is needed, got ${this.#minLrs.length} for ${groups.length} groups`,
-      );
-    }
+    requireChoice(owner, "mode", mode, ["min", "max"]);
+    requireChoice(owner, "thresholdMode", thresholdMode, ["rel", "abs"]);
+    this.#minLrs = perGroup(owner, "minLr", minLr, optimizer);
     this.optimizer = optimizer;
     this.#options = { mode, factor, patience, threshold, thresholdMode, cooldown, minLr, eps };
     this.#best = mode === "min" ? Infinity : -Infinity;
@@ -109,7 +104,8 @@ export class ReduceLROnPlateau {
     const { lrs } = state;
     if (typeof lrs === "number" || lrs === undefined) return;
     this.optimizer.paramGroups.forEach((group, i) => {
-      group.lr = lrs[i] ?? group.lr;
+      const lr = lrs[i];
+      if (typeof lr === "number") group.lr = lr;
     });
   }
 

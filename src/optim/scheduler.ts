@@ -1,4 +1,4 @@
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, ConfigError } from "../base/errors.ts";
 
 /** What a schedule needs of a parameter group. */
 export interface ScheduledGroup {
@@ -6,6 +6,8 @@ export interface ScheduledGroup {
   lr: number;
   /** The learning rate the group was made with. */
   readonly initialLr: number;
+  /** The momentum in force, or the first moment's decay rate; undefined where there is none. */
+  momentum?: number | undefined;
 }
 
 /** What a schedule drives: an optimizer. */
@@ -14,15 +16,17 @@ export interface Schedulable {
 }
 
 /** A schedule's state: numbers and lists of numbers. */
-export type SchedulerState = Readonly<Record<string, number | readonly number[]>>;
+export interface SchedulerState {
+  readonly [name: string]: number | readonly number[] | readonly SchedulerState[];
+}
 
 /**
  * A learning-rate schedule in closed form: the rate is a function of the number of `step()` calls,
  * so that a resumed run and one that never stopped agree bit for bit. The constructor puts the
  * rate of epoch 0 in force; call `step()` once after each epoch (or each batch).
  *
- * Differs from PyTorch: two schedules on one optimizer do not multiply; join them with
- * {@link SequentialLR} or write the product as a {@link LambdaLR}.
+ * Differs from PyTorch: two schedules on one optimizer do not multiply; the last that stepped is in
+ * force. Join them with {@link SequentialLR} or {@link ChainedScheduler}.
  */
 export abstract class Scheduler {
   readonly optimizer: Schedulable;
@@ -43,6 +47,19 @@ export abstract class Scheduler {
   /** Learning rate of a group at an epoch. */
   abstract lrAt(epoch: number, groupIndex: number): number;
 
+  /**
+   * Learning rate after the step to an epoch from whatever rate was in force before: what
+   * {@link ChainedScheduler} composes. Schedules that scale the rate override it.
+   */
+  lrAfter(_lr: number, epoch: number, groupIndex: number): number {
+    return this.lrAt(epoch, groupIndex);
+  }
+
+  /** Momentum of a group at an epoch; undefined leaves it alone. */
+  momentumAt(_epoch: number, _groupIndex: number): number | undefined {
+    return undefined;
+  }
+
   /** Goes one epoch on. */
   step(): void {
     this.stepTo(this.#lastEpoch + 1);
@@ -53,6 +70,8 @@ export abstract class Scheduler {
     this.#lastEpoch = epoch;
     this.optimizer.paramGroups.forEach((group, i) => {
       group.lr = this.lrAt(epoch, i);
+      const momentum = this.momentumAt(epoch, i);
+      if (momentum !== undefined) group.momentum = momentum;
     });
   }
 
@@ -70,6 +89,28 @@ export abstract class Scheduler {
   loadStateDict(state: SchedulerState): void {
     this.stepTo(readNumber(state, "lastEpoch"));
   }
+}
+
+/** A schedule whose rate is the base rate times a factor. */
+export abstract class ScalingScheduler extends Scheduler {
+  override lrAfter(lr: number, epoch: number, groupIndex: number): number {
+    const before = epoch === 0 ? this.baseLrs[groupIndex] : this.lrAt(epoch - 1, groupIndex);
+    return before === 0 ? 0 : (lr * this.lrAt(epoch, groupIndex)) / before;
+  }
+}
+
+/** One value for each group: the list, or the one value for all. @throws {ConfigError} */
+export function perGroup(
+  owner: string,
+  name: string,
+  value: number | readonly number[],
+  { paramGroups }: Schedulable,
+): readonly number[] {
+  if (typeof value === "number") return paramGroups.map(() => value);
+  if (value.length === paramGroups.length) return value;
+  throw new ConfigError(
+    `${owner}: one ${name} per group is needed, got ${value.length} for ${paramGroups.length} groups`,
+  );
 }
 
 /** A number of a state. @throws {CheckpointError} if it is missing. */

@@ -1,10 +1,10 @@
 import { ConfigError } from "../base/errors.ts";
 import { requireInRange } from "./checks.ts";
-import { Scheduler } from "./scheduler.ts";
+import { ScalingScheduler, Scheduler } from "./scheduler.ts";
 import type { Schedulable } from "./scheduler.ts";
 
 /** Multiplies the rate with `gamma` every `stepSize` epochs. */
-export class StepLR extends Scheduler {
+export class StepLR extends ScalingScheduler {
   readonly stepSize: number;
   readonly gamma: number;
 
@@ -25,7 +25,7 @@ export class StepLR extends Scheduler {
 }
 
 /** Multiplies the rate with `gamma` at each milestone; a milestone named twice counts twice. */
-export class MultiStepLR extends Scheduler {
+export class MultiStepLR extends ScalingScheduler {
   readonly milestones: readonly number[];
   readonly gamma: number;
 
@@ -49,7 +49,7 @@ export class MultiStepLR extends Scheduler {
 }
 
 /** Multiplies the rate with `factor` for the first `totalIters` epochs. */
-export class ConstantLR extends Scheduler {
+export class ConstantLR extends ScalingScheduler {
   readonly factor: number;
   readonly totalIters: number;
 
@@ -82,7 +82,7 @@ export interface LinearLROptions {
 }
 
 /** Moves the factor from `startFactor` to `endFactor` in a straight line over `totalIters`. */
-export class LinearLR extends Scheduler {
+export class LinearLR extends ScalingScheduler {
   readonly startFactor: number;
   readonly endFactor: number;
   readonly totalIters: number;
@@ -106,7 +106,7 @@ export class LinearLR extends Scheduler {
 }
 
 /** Multiplies the rate with `gamma` every epoch. */
-export class ExponentialLR extends Scheduler {
+export class ExponentialLR extends ScalingScheduler {
   readonly gamma: number;
 
   constructor(optimizer: Schedulable, { gamma }: { readonly gamma: number }) {
@@ -121,7 +121,7 @@ export class ExponentialLR extends Scheduler {
 }
 
 /** Lowers the rate to 0 over `totalIters` epochs: $lr = base (1 - t/T)^{power}$. */
-export class PolynomialLR extends Scheduler {
+export class PolynomialLR extends ScalingScheduler {
   readonly totalIters: number;
   readonly power: number;
 
@@ -162,6 +162,17 @@ export class CosineAnnealingLR extends Scheduler {
 
   lrAt(epoch: number, groupIndex: number): number {
     return cosine(this.baseLrs[groupIndex], this.etaMin, epoch / this.tMax);
+  }
+
+  override lrAfter(lr: number, epoch: number, groupIndex: number): number {
+    if (epoch === 0) return lr;
+    const { tMax, etaMin } = this;
+    const heightAt = (t: number): number => 1 + Math.cos((Math.PI * t) / tMax);
+    if ((epoch - 1 - tMax) % (2 * tMax) === 0) {
+      // From the valley upwards there is no ratio of heights.
+      return lr + ((this.baseLrs[groupIndex] - etaMin) * heightAt(epoch)) / 2;
+    }
+    return (heightAt(epoch) / heightAt(epoch - 1)) * (lr - etaMin) + etaMin;
   }
 }
 
@@ -216,20 +227,47 @@ export class LambdaLR extends Scheduler {
   /** @throws {ConfigError} if the number of functions is not the number of groups. */
   constructor(optimizer: Schedulable, factor: RateFactor | readonly RateFactor[]) {
     super(optimizer);
-    const groups = optimizer.paramGroups.length;
-    this.factors =
-      typeof factor === "function" ? optimizer.paramGroups.map(() => factor) : [...factor];
-    if (this.factors.length !== groups) {
-      throw new ConfigError(
-        `LambdaLR: one function per group is needed, got ${this.factors.length} for ${groups} groups`,
-      );
-    }
+    this.factors = factorsOf("LambdaLR", optimizer, factor);
     this.stepTo(0);
   }
 
   lrAt(epoch: number, groupIndex: number): number {
     return this.baseLrs[groupIndex] * this.factors[groupIndex](epoch);
   }
+}
+
+/** Multiplies the rate with a function of the epoch at every step: the product of them all. */
+export class MultiplicativeLR extends ScalingScheduler {
+  readonly factors: readonly RateFactor[];
+  readonly #products: number[][];
+
+  /** @throws {ConfigError} if the number of functions is not the number of groups. */
+  constructor(optimizer: Schedulable, factor: RateFactor | readonly RateFactor[]) {
+    super(optimizer);
+    this.factors = factorsOf("MultiplicativeLR", optimizer, factor);
+    this.#products = this.factors.map(() => [1]);
+    this.stepTo(0);
+  }
+
+  lrAt(epoch: number, groupIndex: number): number {
+    const known = this.#products[groupIndex];
+    while (known.length <= epoch) {
+      known.push(known[known.length - 1] * this.factors[groupIndex](known.length));
+    }
+    return this.baseLrs[groupIndex] * known[epoch];
+  }
+}
+
+function factorsOf(
+  owner: string,
+  { paramGroups }: Schedulable,
+  factor: RateFactor | readonly RateFactor[],
+): readonly RateFactor[] {
+  const factors = typeof factor === "function" ? paramGroups.map(() => factor) : [...factor];
+  if (factors.length === paramGroups.length) return factors;
+  throw new ConfigError(
+    `${owner}: one function per group is needed, got ${factors.length} for ${paramGroups.length} groups`,
+  );
 }
 
 /** Options of {@link warmupCosine}. */

@@ -38,4 +38,10 @@ export class SequentialLR extends Scheduler {
     const start = index === 0 ? 0 : this.milestones[index - 1];
     return this.schedulers[index].lrAt(epoch - start, groupIndex);
   }
+
+  override momentumAt(epoch: number, groupIndex: number): number | undefined {
+    const index = this.milestones.filter((milestone) => epoch >= milestone).length;
+    const start = index === 0 ? 0 : this.milestones[index - 1];
+    return this.schedulers[index].momentumAt(epoch - start, groupIndex);
+  }
 }
