@@ -12,8 +12,14 @@ export interface StreamContext {
  * iterable is one; a dataset that wants to know the epoch takes the context.
  */
 export type IterableDataset<Item> =
-  | { [Symbol.asyncIterator](context?: StreamContext): AsyncIterator<Item> }
-  | { [Symbol.iterator](context?: StreamContext): Iterator<Item> };
+  | {
+      /** Opens the stream. */
+      [Symbol.asyncIterator](context?: StreamContext): AsyncIterator<Item>;
+    }
+  | {
+      /** Opens the stream. */
+      [Symbol.iterator](context?: StreamContext): Iterator<Item>;
+    };
 
 /** Whether a dataset is a stream. */
 export function isIterableDataset(dataset: object): dataset is IterableDataset<unknown> {
@@ -40,6 +46,7 @@ export class ChainDataset<Item> implements AsyncIterable<Item> {
     this.datasets = datasets;
   }
 
+  /** Opens one stream after the other. */
   async *[Symbol.asyncIterator](
     context: StreamContext = { epoch: 0, seed: 0 },
   ): AsyncGenerator<Item, void, void> {

@@ -8,6 +8,7 @@ import { HostRandom } from "../base/host-random.ts";
 export interface Sampler {
   /** Items per epoch. */
   readonly length: number;
+  /** The numbers of an epoch's items, in their order. */
   indices(epoch: number): ArrayLike<number>;
 }
 
@@ -227,6 +228,7 @@ export class DistributedSampler implements Sampler {
 export interface BatchSource {
   /** Batches per epoch. */
   readonly length: number;
+  /** The numbers of the items of each of an epoch's batches. */
   batches(epoch: number): Iterable<ArrayLike<number>>;
 }
 

@@ -164,6 +164,7 @@ export class SummaryWriter implements Disposable {
     this.#file = undefined;
   }
 
+  /** Closes the files. */
   [Symbol.dispose](): void {
     this.close();
   }

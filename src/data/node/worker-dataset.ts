@@ -153,6 +153,7 @@ export class WorkerDataset<Item> implements Dataset<Promise<Item>>, AsyncDisposa
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
+  /** Ends the threads. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -82,7 +82,7 @@ export function overlaps(boxes: HostTensor, rectangle: Box): number[] {
 }
 
 /** Rows of a tensor's first dim that are to stay. */
-export function keepRows(tensor: HostTensor, keep: readonly boolean[]): HostTensor {
+function keepRows(tensor: HostTensor, keep: readonly boolean[]): HostTensor {
   const rows = keep.flatMap((isKept, row) => (isKept ? [row] : []));
   const size = keep.length === 0 ? 0 : tensor.data.length / keep.length;
   const data = tensor.data.slice(0, rows.length * size);

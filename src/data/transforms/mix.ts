@@ -99,6 +99,7 @@ export class MixUp {
     this.#classes = options.numClasses;
   }
 
+  /** A mixed batch; all images share one λ. */
   forward(batch: LabelledImages, random: HostRandom): LabelledImages {
     checkBatch("MixUp", batch);
     const share = beta(this.#alpha, random);
@@ -121,6 +122,7 @@ export class CutMix {
     this.#classes = options.numClasses;
   }
 
+  /** A mixed batch; all images share one rectangle. */
   forward(batch: LabelledImages, random: HostRandom): LabelledImages {
     checkBatch("CutMix", batch);
     const [count, channels, height, width] = batch.images.shape;

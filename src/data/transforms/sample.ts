@@ -27,6 +27,7 @@ export interface Sample {
 
 /** A change of samples. Equal random numbers give equal results. */
 export interface Transform {
+  /** A changed sample; what does not change is shared with the given one. */
   forward<S extends Sample>(sample: S, random: HostRandom): S;
 }
 
