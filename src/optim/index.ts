@@ -29,8 +29,14 @@ export type { RMSpropGroupOptions, RMSpropOptions } from "./rmsprop.ts";
 export { RMSprop } from "./rmsprop.ts";
 export type { RpropGroupOptions, RpropOptions } from "./rprop.ts";
 export { Rprop } from "./rprop.ts";
-export type { ClipGradNormOptions, ClippedGradients } from "./clip.ts";
-export { clipGradNorm, clipGradValue } from "./clip.ts";
+export type { ClipGradNormOptions, ClipGradUnitsOptions, ClippedGradients } from "./clip.ts";
+export {
+  clipGradNorm,
+  clipGradsWithNorm,
+  clipGradUnits,
+  clipGradValue,
+  getTotalNorm,
+} from "./clip.ts";
 export { ChainedScheduler } from "./chained.ts";
 export type { CyclicLROptions } from "./cyclic.ts";
 export { CyclicLR } from "./cyclic.ts";

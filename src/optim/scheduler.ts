@@ -118,6 +118,6 @@ export function readNumber(state: SchedulerState, name: string): number {
   const value = state[name];
   if (typeof value === "number") return value;
   throw new CheckpointError(
-    `loadStateDict: the schedule's state must hold the number ${name}, got ${String(value)}`,
+    `loadStateDict: the schedule's state must hold the number ${name}, got ${typeof value}`,
   );
 }

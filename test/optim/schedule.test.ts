@@ -59,9 +59,9 @@ interface Part {
 }
 
 function build(optimizer: SGD, { op, args }: Part): Scheduler {
-  if (op === "LambdaLR") return new LambdaLR(optimizer, factors[String(args.lrLambda)]);
+  if (op === "LambdaLR") return new LambdaLR(optimizer, factors[args.lrLambda as string]);
   if (op === "MultiplicativeLR") {
-    return new MultiplicativeLR(optimizer, factors[String(args.lrLambda)]);
+    return new MultiplicativeLR(optimizer, factors[args.lrLambda as string]);
   }
   if (op === "SequentialLR" || op === "ChainedScheduler") {
     const { schedulers, milestones } = args as unknown as {

@@ -437,6 +437,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
 
 /** Ops of the operation areas that another suite binds, with the reason. */
 export const boundElsewhere: Readonly<Record<string, string>> = {
-  clipGradNorm: "an optimizer function: test/reference/optimizer.test.ts",
-  clipGradValue: "an optimizer function: test/reference/optimizer.test.ts",
+  clipGradNorm: "an optimizer function: test/optim/clip.test.ts",
+  clipGradValue: "an optimizer function: test/optim/clip.test.ts",
+  clipGradUnits: "an optimizer function: test/optim/clip.test.ts",
 };
