@@ -282,13 +282,18 @@ export class GLU extends Module {
   }
 }
 
+/** A dim as an option, for those who write it as in PyTorch. */
+export interface DimOption {
+  readonly dim: number;
+}
+
 /** eˣ / Σ eˣ along a dim. */
 export class Softmax extends Module {
   readonly dim: number;
 
-  constructor(dim: number) {
+  constructor(dim: number | DimOption) {
     super();
-    this.dim = dim;
+    this.dim = typeof dim === "number" ? dim : dim.dim;
   }
 
   /** The function along the dim. */
@@ -305,9 +310,9 @@ export class Softmax extends Module {
 export class Softmin extends Module {
   readonly dim: number;
 
-  constructor(dim: number) {
+  constructor(dim: number | DimOption) {
     super();
-    this.dim = dim;
+    this.dim = typeof dim === "number" ? dim : dim.dim;
   }
 
   /** The function along the dim. */
@@ -324,9 +329,9 @@ export class Softmin extends Module {
 export class LogSoftmax extends Module {
   readonly dim: number;
 
-  constructor(dim: number) {
+  constructor(dim: number | DimOption) {
     super();
-    this.dim = dim;
+    this.dim = typeof dim === "number" ? dim : dim.dim;
   }
 
   /** The function along the dim. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { PReLUOptions } from "./activation.ts";
+export type { DimOption, PReLUOptions } from "./activation.ts";
 export {
   CELU,
   ELU,

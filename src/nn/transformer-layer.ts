@@ -8,6 +8,7 @@ import { LayerNorm } from "./layer-norm.ts";
 import type { ModuleOptions } from "./linear.ts";
 import { Linear } from "./linear.ts";
 import { Module, formatOptions } from "./module.ts";
+import { snakeCase } from "./state-key.ts";
 
 /** Nonlinearity of the feed-forward part. */
 export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
@@ -42,13 +43,16 @@ abstract class TransformerLayer extends Module {
   readonly dModel: number;
   readonly nhead: number;
   readonly normFirst: boolean;
+  // In torch's order, which is the order of parameters in an optimizer's state.
+  selfAttn: MultiheadAttention;
+  multiheadAttn: MultiheadAttention | null;
   linear1: Linear;
   dropout: Dropout;
   linear2: Linear;
   protected readonly options: TransformerLayerOptions;
   protected readonly activation: (x: Tensor) => Tensor;
 
-  constructor(dModel: number, nhead: number, options: TransformerLayerOptions) {
+  constructor(dModel: number, nhead: number, options: TransformerLayerOptions, hasMemory: boolean) {
     super();
     const { dimFeedforward = 2048, activation = "relu", bias = true, normFirst = false } = options;
     this.dModel = dModel;
@@ -62,6 +66,8 @@ abstract class TransformerLayer extends Module {
       );
     }
     this.activation = chosen;
+    this.selfAttn = this.makeAttention();
+    this.multiheadAttn = hasMemory ? this.makeAttention() : null;
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...this.place });
     this.dropout = this.makeDropout();
     this.linear2 = new Linear(dimFeedforward, dModel, { bias, ...this.place });
@@ -98,6 +104,10 @@ abstract class TransformerLayer extends Module {
     return this.normFirst ? x.add(part(norm.forward(x))) : norm.forward(x.add(part(x)));
   }
 
+  protected override stateKey(field: string): string {
+    return snakeCase(field);
+  }
+
   protected override extraRepr(): string {
     const { dModel, nhead, normFirst } = this;
     return formatOptions({ dModel, nhead, normFirst });
@@ -120,15 +130,14 @@ export interface EncoderLayerCallOptions {
  * @see Vaswani et al. 2017, "Attention Is All You Need", https://arxiv.org/abs/1706.03762
  */
 export class TransformerEncoderLayer extends TransformerLayer {
-  selfAttn: MultiheadAttention;
+  declare multiheadAttn: null;
   norm1: LayerNorm;
   norm2: LayerNorm;
   dropout1: Dropout;
   dropout2: Dropout;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
-    super(dModel, nhead, options);
-    this.selfAttn = this.makeAttention();
+    super(dModel, nhead, options, false);
     this.norm1 = this.makeNorm();
     this.norm2 = this.makeNorm();
     this.dropout1 = this.makeDropout();
@@ -150,10 +159,6 @@ export class TransformerEncoderLayer extends TransformerLayer {
       this.dropout1.forward(this.selfAttn.forward(x, x, x, call)[0]),
     );
     return this.residual(attended, this.norm2, (x) => this.feedForward(x, this.dropout2));
-  }
-
-  protected override stateKey(field: string): string {
-    return field === "selfAttn" ? "self_attn" : field;
   }
 }
 
@@ -178,8 +183,7 @@ export interface DecoderLayerCallOptions {
  * self_attn.*, multihead_attn.*, linear1.*, linear2.*, norm1.* to norm3.*.
  */
 export class TransformerDecoderLayer extends TransformerLayer {
-  selfAttn: MultiheadAttention;
-  multiheadAttn: MultiheadAttention;
+  declare multiheadAttn: MultiheadAttention;
   norm1: LayerNorm;
   norm2: LayerNorm;
   norm3: LayerNorm;
@@ -188,9 +192,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
   dropout3: Dropout;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
-    super(dModel, nhead, options);
-    this.selfAttn = this.makeAttention();
-    this.multiheadAttn = this.makeAttention();
+    super(dModel, nhead, options, true);
     this.norm1 = this.makeNorm();
     this.norm2 = this.makeNorm();
     this.norm3 = this.makeNorm();
@@ -227,10 +229,5 @@ export class TransformerDecoderLayer extends TransformerLayer {
       this.dropout2.forward(this.multiheadAttn.forward(x, memory, memory, cross)[0]),
     );
     return this.residual(informed, this.norm3, (x) => this.feedForward(x, this.dropout3));
-  }
-
-  protected override stateKey(field: string): string {
-    if (field === "selfAttn") return "self_attn";
-    return field === "multiheadAttn" ? "multihead_attn" : field;
   }
 }

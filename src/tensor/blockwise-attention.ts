@@ -245,9 +245,9 @@ function maskKind(query: Tensor, mask: Tensor | null | undefined): Setting["mask
   return mask.ndim >= 2 && last(mask, 2) === last(query, 2) ? "rows" : "shared";
 }
 
-/** The operands with equal leading dims. */
-function withCommonBatch(tensors: readonly Tensor[]): Tensor[] {
-  const leading = tensors.map((x) => x.shape.slice(0, -2));
+/** The operands with equal leading dims, those of the mask among them. */
+function withCommonBatch(tensors: readonly Tensor[], mask: Tensor | null | undefined): Tensor[] {
+  const leading = [...tensors, ...(mask == null ? [] : [mask])].map((x) => x.shape.slice(0, -2));
   const shape = broadcastShapes("scaledDotProductAttention", ...leading);
   return tensors.map((x) => x.expand([...shape, ...x.shape.slice(-2)]));
 }
@@ -268,7 +268,7 @@ export function blockwiseAttention(
   }
   const repeat = (x: Tensor): Tensor =>
     enableGqa ? derive([x], repeatHeads(x.node, query.node)) : x;
-  const [q, k, v] = withCommonBatch([query, repeat(key), repeat(value)]);
+  const [q, k, v] = withCommonBatch([query, repeat(key), repeat(value)], attnMask);
   const blocks = Math.ceil(last(q, 2) / blockRows);
   const keys = dropoutKey && derive([dropoutKey], randomBits(dropoutKey.node, [blocks, 2]));
   const scale = options.scale ?? 1 / Math.sqrt(last(query));

@@ -68,7 +68,14 @@ describe("attention in blocks", () => {
 
   it("takes masks of every kind, with their gradients", async () => {
     const given = operands([2, 3], 200, 90);
-    const masks = [[200, 90], [2, 1, 200, 90], [3, 200, 90], [2, 1, 1, 90], [90]];
+    const masks = [
+      [4, 2, 3, 200, 90],
+      [200, 90],
+      [2, 1, 200, 90],
+      [3, 200, 90],
+      [2, 1, 1, 90],
+      [90],
+    ];
     for (const shape of masks)
       expect(await difference([...given, random.randn(shape)])).toBeLessThan(close);
     expect(await difference([...given, random.rand([2, 1, 200, 90]).gt(0.4)])).toBeLessThan(close);

@@ -25,6 +25,9 @@ export const sigmoid: (x: Tensor) => Tensor = unary(ops.sigmoid);
 /** ln sigmoid(x). */
 export const logSigmoid: (x: Tensor) => Tensor = unary(ops.logSigmoid);
 
+/** {@link logSigmoid}, as torch spells it. */
+export const logsigmoid: (x: Tensor) => Tensor = logSigmoid;
+
 /** Hyperbolic tangent. */
 export const tanh: (x: Tensor) => Tensor = unary(trigonometry.tanh);
 

@@ -61,7 +61,7 @@ export function useWeights(
 ): void {
   const keys = Object.keys(module.stateDict());
   const given = Object.keys(weights);
-  if (keys.toSorted().join() !== given.toSorted().join()) {
+  if (keys.join() !== given.join()) {
     throw new Error(`fixture: keys are ${keys.join()}, but torch has ${given.join()}`);
   }
   for (const [path, part] of module.namedModules()) {
