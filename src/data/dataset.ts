@@ -74,10 +74,24 @@ export class TensorDataset<Columns extends readonly HostTensor[]> implements Dat
 export class Subset<Item> implements Dataset<Item> {
   readonly dataset: Dataset<Item>;
   readonly indices: ArrayLike<number>;
+  /** There if the dataset makes many items at once. */
+  readonly getBatch?: (requests: readonly ItemRequest[]) => Promise<NoInfer<Awaited<Item>>[]>;
+  readonly prefetch: number;
 
   constructor(dataset: Dataset<Item>, indices: ArrayLike<number>) {
     this.dataset = dataset;
     this.indices = indices;
+    this.prefetch = dataset.prefetch ?? 0;
+    if (dataset.getBatch === undefined) return;
+    this.getBatch = async (requests) =>
+      (await dataset.getBatch?.(requests.map((each) => this.#inner(each)))) ?? [];
+  }
+
+  /** Where an item lies in the dataset; its random numbers stay those of its number here. */
+  #inner(request: ItemRequest): ItemRequest {
+    requireIndex("Subset", request.index, this.length);
+    const { index, origin = index } = request;
+    return { ...request, index: this.indices[index], origin };
   }
 
   get length(): number {

@@ -8,6 +8,8 @@ export interface ItemRequest {
   readonly seed: number;
   /** How often the epoch had this item before; samplers with replacement repeat items. */
   readonly occurrence: number;
+  /** The number that random numbers depend on, where a subset renumbers items. @defaultValue index */
+  readonly origin?: number;
 }
 
 /** For what an item is made. */
@@ -25,7 +27,7 @@ const itemStream = 2; // 0 is the epoch's order, 1 the batches
 export function itemContext(
   request: Partial<ItemRequest> & { readonly index: number },
 ): ItemContext {
-  const { index, epoch = 0, seed = 0, occurrence = 0 } = request;
-  const random = new HostRandom(seed, epoch, itemStream, index, occurrence);
+  const { index, epoch = 0, seed = 0, occurrence = 0, origin = index } = request;
+  const random = new HostRandom(seed, epoch, itemStream, origin, occurrence);
   return { index, epoch, seed, occurrence, random };
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,6 +6,8 @@ import { pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DataLoader } from "../data-loader.ts";
+import { randomSplit } from "../dataset.ts";
+import { ConcatDataset } from "../derived-dataset.ts";
 import type { HostTensor } from "../host-tensor.ts";
 import type * as Door from "./index.ts";
 
@@ -79,6 +82,30 @@ describe("openWorkerDataset", () => {
       batch.map(({ index, draw, x }) => [index, draw, ...x.data]);
     const here = new DataLoader(module.dataset, { batchSize: 3, shuffle: true, seed: 4, collate });
     expect([await epoch(here), await epoch(here)]).toEqual(results[0]);
+  });
+
+  it("may be split, with the same numbers as without threads", async () => {
+    await using items = await door.openWorkerDataset<Item>(dataset, { numWorkers: 2 });
+    const module = (await import(pathToFileURL(dataset).href)) as { dataset: typeof items };
+    const draws = async (source: typeof items, isBatched: boolean): Promise<unknown> => {
+      const [part] = randomSplit<Promise<Item>>(source, [6, 4], { seed: 2 });
+      const joined = isBatched ? part : new ConcatDataset([part]);
+      expect(part.prefetch).toBe(source.prefetch ?? 0);
+      const collate = (batch: readonly Item[]) => batch.map(({ index, draw }) => [index, draw]);
+      return epoch(new DataLoader(joined, { batchSize: 4, shuffle: true, collate }));
+    };
+    const expected = await draws(module.dataset, true);
+    expect(await draws(items, true)).toEqual(expected);
+    expect(await draws(items, false)).toEqual(expected);
+  });
+
+  it("lets the process end though threads are idle", () => {
+    const script = `import { openWorkerDataset } from "./index.js";
+      const items = await openWorkerDataset("./numbers.js", { numWorkers: 2 });
+      console.log((await items.get(3)).index);`;
+    const args = ["--input-type=module", "--eval", script];
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: folder, timeout: 15_000 });
+    expect([status, String(stdout)]).toEqual([0, "3\n"]);
   });
 
   it("stacks what arrives, and resumes in the middle", async () => {

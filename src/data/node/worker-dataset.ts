@@ -28,6 +28,16 @@ function threadUrl(): URL {
   return new URL(`./worker-thread.${ending}`, import.meta.url);
 }
 
+/**
+ * The flags of the process that threads may have too, such as loaders; a program given on the
+ * command line is none of theirs.
+ */
+function threadFlags(): string[] {
+  const program = process.execArgv.findIndex((flag) => /^(-e|-p|-pe|--eval|--print)$/.test(flag));
+  const flags = program < 0 ? process.execArgv : process.execArgv.toSpliced(program, 2);
+  return flags.filter((flag) => !/^--(input-type|inspect)/.test(flag));
+}
+
 /** One thread and the requests it has not answered yet. */
 class DatasetThread {
   readonly ready: Promise<number>;
@@ -37,7 +47,8 @@ class DatasetThread {
   #end: Error | undefined;
 
   constructor(setup: WorkerSetup, number: number) {
-    this.#worker = new Worker(threadUrl(), { workerData: setup, name: `athanor-data-${number}` });
+    const name = `athanor-data-${number}`;
+    this.#worker = new Worker(threadUrl(), { workerData: setup, execArgv: threadFlags(), name });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on("message", (answer: WorkerAnswer) => {
         if (answer.kind === "ready") resolve(answer.length);
@@ -138,7 +149,8 @@ export class WorkerDataset<Item> implements Dataset<Promise<Item>>, AsyncDisposa
   async get(index: number, context?: ItemContext): Promise<Awaited<Item>> {
     requireIndex("WorkerDataset", index, this.length);
     const { epoch = 0, seed = 0, occurrence = 0 } = context ?? {};
-    const [item] = await this.getBatch([{ index, epoch, seed, occurrence }]);
+    const origin = context?.origin ?? context?.index ?? index;
+    const [item] = await this.getBatch([{ index, epoch, seed, occurrence, origin }]);
     return item;
   }
 
