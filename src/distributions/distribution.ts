@@ -63,8 +63,11 @@ export abstract class Distribution {
   /** The same distribution repeated to another batch shape. */
   abstract expand(batchShape: Shape): Distribution;
 
-  /** Outcomes of shape [...shape, ...batch, ...event]; see `sample` and `rsample`. */
-  protected abstract draw(shape: Shape, options: SampleOptions): Tensor;
+  /**
+   * Outcomes of shape [...shape, ...batch, ...event].
+   * @param isDifferentiable - whether gradients will be asked for: `rsample`, not `sample`.
+   */
+  protected abstract draw(shape: Shape, options: SampleOptions, isDifferentiable: boolean): Tensor;
 
   /** Whether gradients flow from `rsample` to the parameters. */
   get hasRsample(): boolean {
@@ -88,7 +91,7 @@ export abstract class Distribution {
 
   /** Outcomes, as constants: no gradient flows. */
   sample(shape: Shape = [], options: SampleOptions = {}): Tensor {
-    return this.draw(shape, options).detach();
+    return this.draw(shape, options, false).detach();
   }
 
   /**
@@ -97,7 +100,7 @@ export abstract class Distribution {
    */
   rsample(shape: Shape = [], options: SampleOptions = {}): Tensor {
     if (!this.hasRsample) return this.unsupported("rsample");
-    return this.draw(shape, options);
+    return this.draw(shape, options, true);
   }
 
   /** Expected −ln p, in nats. @throws {UnsupportedOpError} where there is no formula. */

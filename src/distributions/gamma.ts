@@ -56,8 +56,11 @@ export class Gamma extends Distribution {
     return new Gamma(this.concentration.expand(batchShape), this.rate.expand(batchShape), this);
   }
 
-  protected override draw(shape: Shape, options: SampleOptions): Tensor {
-    const drawn = logStandardGamma(this.concentration, this.extendedShape(shape), options).exp();
+  protected override draw(shape: Shape, options: SampleOptions, isDifferentiable: boolean): Tensor {
+    const drawn = logStandardGamma(this.concentration, this.extendedShape(shape), {
+      ...options,
+      isDifferentiable,
+    }).exp();
     return drawn.div(this.rate).clampMin(drawn.dtype === "f64" ? 2 ** -1022 : 2 ** -126);
   }
 
@@ -149,9 +152,12 @@ export class Dirichlet extends Distribution {
     return new Dirichlet(this.concentration.expand([...batchShape, ...this.eventShape]), this);
   }
 
-  protected override draw(shape: Shape, options: SampleOptions): Tensor {
+  protected override draw(shape: Shape, options: SampleOptions, isDifferentiable: boolean): Tensor {
     // Normalised in logarithms: gamma variables of small concentrations vanish together.
-    return logStandardGamma(this.concentration, this.extendedShape(shape), options).softmax(-1);
+    return logStandardGamma(this.concentration, this.extendedShape(shape), {
+      ...options,
+      isDifferentiable,
+    }).softmax(-1);
   }
 
   override logProb(value: TensorLike): Tensor {
@@ -236,10 +242,12 @@ export class Beta extends Distribution {
     return new Beta(a.expand(batchShape), b.expand(batchShape), this);
   }
 
-  protected override draw(shape: Shape, options: SampleOptions): Tensor {
+  protected override draw(shape: Shape, options: SampleOptions, isDifferentiable: boolean): Tensor {
     const size = this.extendedShape(shape);
-    const first = logStandardGamma(this.concentration1, size, options);
-    return first.sub(logStandardGamma(this.concentration0, size, options)).sigmoid();
+    const first = logStandardGamma(this.concentration1, size, { ...options, isDifferentiable });
+    return first
+      .sub(logStandardGamma(this.concentration0, size, { ...options, isDifferentiable }))
+      .sigmoid();
   }
 
   override logProb(value: TensorLike): Tensor {
@@ -319,11 +327,17 @@ export class StudentT extends Distribution {
     return new StudentT(df, loc, scale, this);
   }
 
-  protected override draw(shape: Shape, { generator }: SampleOptions): Tensor {
+  protected override draw(
+    shape: Shape,
+    { generator }: SampleOptions,
+    isDifferentiable: boolean,
+  ): Tensor {
     const size = this.extendedShape(shape);
     const { dtype, device } = this.loc;
     const noise = random.normal(size, { dtype, device, generator });
-    const log = logStandardGamma(this.df.mul(0.5), size, { generator }).add(Math.LN2);
+    const log = logStandardGamma(this.df.mul(0.5), size, { generator, isDifferentiable }).add(
+      Math.LN2,
+    );
     const shrink = log.sub(this.df.log()).mul(-0.5).exp();
     return noise.mul(shrink).mul(this.scale).add(this.loc);
   }

@@ -57,8 +57,8 @@ export class Independent extends Distribution {
     return new Independent(this.base.expand([...batchShape, ...inner]), count, this);
   }
 
-  protected override draw(shape: Shape, options: SampleOptions): Tensor {
-    return this.hasRsample ? this.base.rsample(shape, options) : this.base.sample(shape, options);
+  protected override draw(shape: Shape, options: SampleOptions, isDifferentiable: boolean): Tensor {
+    return isDifferentiable ? this.base.rsample(shape, options) : this.base.sample(shape, options);
   }
 
   override logProb(value: TensorLike): Tensor {

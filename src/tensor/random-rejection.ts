@@ -82,7 +82,7 @@ function logGammaSlope(concentration: Tensor, logValue: Tensor): Tensor {
 export function logStandardGamma(
   concentration: Tensor,
   shape: Shape,
-  options: DrawOptions = {},
+  { isDifferentiable, ...options }: DrawOptions & { readonly isDifferentiable: boolean },
 ): Tensor {
   const a = fixed(concentration, shape);
   const isSmall = a.lt(1);
@@ -90,8 +90,9 @@ export function logStandardGamma(
   const [roll] = uniforms(1, a, options);
   const lowered = boosted.add(roll.neg().log1p().div(a));
   const drawn = where(isSmall, lowered, boosted);
+  if (!isDifferentiable) return drawn.to(concentration.dtype);
   const wide = concentration.to("f64").broadcastTo(shape);
-  const slope = logGammaSlope(a, drawn).detach();
+  const slope = logGammaSlope(a, drawn).nanToNum().detach();
   return drawn.add(wide.sub(a).mul(slope)).to(concentration.dtype);
 }
 

@@ -1598,7 +1598,7 @@ export class Tensor {
   // Results whose shape depends on values: they read, so they are asynchronous and refuse jit
 
   async #read(op: string): Promise<TensorData> {
-    refuseInTrace(`${op}, whose shape depends on values,`);
+    refuseInTrace(`${op} (its shape depends on values)`);
     return this.data();
   }
 
