@@ -16,6 +16,11 @@ export { Compose, RandomApply, RandomChoice, RandomOrder } from "./transforms/co
 export type { ImageDType } from "./transforms/convert.ts";
 export { Normalize, ToDtype, ToImage } from "./transforms/convert.ts";
 export { CenterCrop, RandomCrop, RandomIoUCrop, RandomResizedCrop } from "./transforms/crop.ts";
+export {
+  GaussianNoise,
+  RandomChannelPermutation,
+  RandomPhotometricDistort,
+} from "./transforms/distort.ts";
 export { RandomErasing } from "./transforms/erase.ts";
 export { RandomHorizontalFlip, RandomVerticalFlip } from "./transforms/flip.ts";
 export * as functional from "./transforms/functional.ts";
@@ -38,6 +43,6 @@ export {
 export type { Padding, PaddingMode } from "./transforms/planes.ts";
 export type { Interpolation } from "./transforms/resample.ts";
 export type { ResizeOptions } from "./transforms/resize.ts";
-export { RandomShortestSize, Resize, ScaleJitter } from "./transforms/resize.ts";
+export { RandomResize, RandomShortestSize, Resize, ScaleJitter } from "./transforms/resize.ts";
 export type { BoxFormat, ImageSize, Sample, Transform } from "./transforms/sample.ts";
 export type { Fill } from "./transforms/warp.ts";

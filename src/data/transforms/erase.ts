@@ -3,7 +3,7 @@ import type { HostRandom } from "../../base/host-random.ts";
 import type { HostTensor } from "../host-tensor.ts";
 import { roundHalfEven } from "./pixels.ts";
 import type { ImageSize, Sample, Transform } from "./sample.ts";
-import { imageSize, requireProbability, uniformBetween } from "./sample.ts";
+import { imageSize, normalNumber, requireProbability, uniformBetween } from "./sample.ts";
 
 /** An image with a rectangle overwritten; `value` gives the new value of a channel. */
 export function erase(
@@ -21,12 +21,6 @@ export function erase(
     }
   }
   return { data, shape: image.shape, dtype: image.dtype };
-}
-
-/** A number from the standard normal distribution (Box-Muller). */
-function normal(random: HostRandom): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
-  return radius * Math.cos(2 * Math.PI * random.uniform());
 }
 
 /** Overwrites a random rectangle with probability `p`. */
@@ -75,7 +69,7 @@ export class RandomErasing implements Transform {
       const origin = [random.integer(height - h + 1), random.integer(width - w + 1)] as const;
       const value = this.#value;
       const valueOf = (channel: number): number => {
-        if (value === "random") return normal(random);
+        if (value === "random") return normalNumber(random);
         return typeof value === "number" ? value : value[channel % value.length];
       };
       return { ...sample, image: erase(sample.image, origin, [h, w], valueOf) };

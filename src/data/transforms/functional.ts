@@ -21,6 +21,7 @@ export {
 } from "./color.ts";
 export { normalize, toDtype, toImage } from "./convert.ts";
 export { cropSample } from "./crop.ts";
+export { permuteChannels } from "./distort.ts";
 export { erase } from "./erase.ts";
 export { flipSample } from "./flip.ts";
 export { padSample } from "./pad.ts";

@@ -12,7 +12,7 @@ import { Compose, RandomApply, RandomChoice, RandomOrder } from "./compose.ts";
 import { CenterCrop, RandomCrop, RandomIoUCrop, RandomResizedCrop } from "./crop.ts";
 import { RandomHorizontalFlip, RandomVerticalFlip } from "./flip.ts";
 import { Pad, RandomZoomOut } from "./pad.ts";
-import { RandomShortestSize, Resize, ScaleJitter } from "./resize.ts";
+import { RandomResize, RandomShortestSize, Resize, ScaleJitter } from "./resize.ts";
 import type { BoxFormat, Sample, Transform } from "./sample.ts";
 
 const size = [60, 80] as const;
@@ -100,6 +100,7 @@ function isEqual(a: Sample, b: Sample): boolean {
 const transforms: Readonly<Record<string, Transform>> = {
   Resize: new Resize([33, 47]),
   RandomShortestSize: new RandomShortestSize([30, 50, 90], { maxSize: 100 }),
+  RandomResize: new RandomResize(25, 70),
   ScaleJitter: new ScaleJitter([60, 60], { scaleRange: [0.7, 1.5] }),
   CenterCrop: new CenterCrop([50, 90]),
   RandomCrop: new RandomCrop([50, 70], { padding: [3, 1, 0, 2] }),
@@ -205,6 +206,7 @@ describe("Resize", () => {
     expect(() => new Resize([3, 5], { maxSize: 9 })).toThrow("maxSize must be above size");
     expect(() => new Resize(9, { maxSize: 9 })).toThrow("got size 9 and maxSize 9");
     expect(() => new Resize(null)).toThrow("required without a size");
+    expect(() => new RandomResize(5, 5)).toThrow("1 ≤ minSize < maxSize, got 5 and 5");
     expect(() => new Resize(2.5)).toThrow("positive integer or [height, width], got 2.5");
   });
 });

@@ -2,7 +2,7 @@ import { ConfigError, DTypeError, ShapeError } from "../../base/errors.ts";
 import type { HostRandom } from "../../base/host-random.ts";
 import type { HostTensor } from "../host-tensor.ts";
 import type { ImageSize } from "./sample.ts";
-import { imageSize } from "./sample.ts";
+import { imageSize, normalNumber } from "./sample.ts";
 
 /** A batch of classified images. */
 export interface LabelledImages {
@@ -25,8 +25,7 @@ function gamma(shape: number, random: HostRandom): number {
   if (shape < 1) return gamma(shape + 1, random) * (1 - random.uniform()) ** (1 / shape);
   const d = shape - 1 / 3;
   for (;;) {
-    const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
-    const x = radius * Math.cos(2 * Math.PI * random.uniform());
+    const x = normalNumber(random);
     const v = (1 + x / Math.sqrt(9 * d)) ** 3;
     if (v > 0 && Math.log(1 - random.uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) {
       return d * v;

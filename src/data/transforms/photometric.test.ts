@@ -4,6 +4,7 @@ import { hostTensor } from "../host-tensor.ts";
 import { AutoAugment, RandAugment, TrivialAugmentWide } from "./auto-augment.ts";
 import { GaussianBlur } from "./blur.ts";
 import { Normalize, ToDtype, ToImage } from "./convert.ts";
+import { GaussianNoise, RandomChannelPermutation, RandomPhotometricDistort } from "./distort.ts";
 import { RandomErasing } from "./erase.ts";
 import { CutMix, MixUp } from "./mix.ts";
 import {
@@ -37,6 +38,8 @@ const always: Readonly<Record<string, Transform>> = {
   RandomAdjustSharpness: new RandomAdjustSharpness(2, { p: 1 }),
   RandomAutocontrast: new RandomAutocontrast({ p: 1 }),
   RandomEqualize: new RandomEqualize({ p: 1 }),
+  RandomPhotometricDistort: new RandomPhotometricDistort({ p: 1 }),
+  GaussianNoise: new GaussianNoise({ sigma: 0.05 }),
   RandomErasing: new RandomErasing({ p: 1, value: 0.5 }),
 };
 
@@ -92,6 +95,25 @@ describe("photometric transforms", () => {
     const two = { image: hostTensor(new Uint8Array(8), [2, 2, 2]) };
     expect(() => new Grayscale().forward(two)).toThrow("1 or 3 channels, got 2");
     expect(new ColorJitter().forward({ image: bytes }, new HostRandom(0)).image).toBe(bytes);
+  });
+
+  it("put channels in any order", () => {
+    const image = hostTensor(Uint8Array.of(1, 2, 3), [3, 1, 1]);
+    const orders = Array.from({ length: 60 }, (_, seed) =>
+      new RandomChannelPermutation().forward({ image }, new HostRandom(seed)).image.data.join(""),
+    );
+    expect(new Set(orders)).toEqual(new Set(["123", "132", "213", "231", "312", "321"]));
+  });
+
+  it("add noise of the given size", () => {
+    const image = hostTensor(new Float32Array(10_000).fill(0.5), [1, 100, 100]);
+    const noise = new GaussianNoise({ mean: 0.1, sigma: 0.2, clip: false });
+    const data = Float64Array.from(noise.forward({ image }, new HostRandom(1)).image.data);
+    const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+    const variance = data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length;
+    expect(mean).toBeCloseTo(0.6, 2);
+    expect(Math.sqrt(variance)).toBeCloseTo(0.2, 2);
+    expect(() => new GaussianNoise({ sigma: -1 })).toThrow("at least 0, got -1");
   });
 
   it("erase one rectangle", () => {

@@ -111,6 +111,31 @@ export class RandomShortestSize implements Transform {
   }
 }
 
+/** Resizes the shorter side to a random number of pixels from `minSize` to below `maxSize`. */
+export class RandomResize implements Transform {
+  readonly minSize: number;
+  readonly maxSize: number;
+  readonly #options: ResizeOptions;
+
+  /** @throws {ConfigError} if the sizes are no positive integers in rising order. */
+  constructor(minSize: number, maxSize: number, options: ResizeOptions = {}) {
+    const areSizes = Number.isInteger(minSize) && Number.isInteger(maxSize) && minSize >= 1;
+    if (!areSizes || maxSize <= minSize) {
+      throw new ConfigError(
+        `RandomResize: sizes must be integers with 1 ≤ minSize < maxSize, got ${minSize} and ${maxSize}`,
+      );
+    }
+    this.minSize = minSize;
+    this.maxSize = maxSize;
+    this.#options = options;
+  }
+
+  forward<S extends Sample>(sample: S, random: HostRandom): S {
+    const size = this.minSize + random.integer(this.maxSize - this.minSize);
+    return new Resize(size, this.#options).forward(sample);
+  }
+}
+
 /** Resizes to a random share of a target size, keeping the aspect ratio (large-scale jitter). */
 export class ScaleJitter implements Transform {
   readonly #target: ImageSize;

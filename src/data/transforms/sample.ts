@@ -76,3 +76,9 @@ export function requireProbability(name: string, p: number): void {
 export function uniformBetween(random: HostRandom, range: readonly number[]): number {
   return range[0] + (range[1] - range[0]) * random.uniform();
 }
+
+/** @internal A number from the standard normal distribution (Box-Muller). */
+export function normalNumber(random: HostRandom): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
+  return radius * Math.cos(2 * Math.PI * random.uniform());
+}
