@@ -1,5 +1,6 @@
 /** Takes the bytes of a file in order. */
 export interface ByteSink {
+  /** Resolves when the bytes may change again. */
   write(bytes: Uint8Array): Promise<void>;
 }
 

@@ -13,7 +13,14 @@ export interface ByteSource {
 /** What `Blob` and `File` offer. */
 export interface BlobLike {
   readonly size: number;
-  slice(begin: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+  /** The bytes from `begin` to before `end`. */
+  slice(begin: number, end: number): BlobPart;
+}
+
+/** A part of a blob. */
+export interface BlobPart {
+  /** Its bytes. */
+  arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 /** Where files are read from: a path (Node), bytes in memory, or a `Blob` or `File`. */

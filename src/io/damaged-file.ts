@@ -15,6 +15,16 @@ export function damagedFile(
   });
 }
 
+/** A value of a JSON file as an error shows it. */
+export function shownJson(value: unknown, length = 120): string {
+  try {
+    return (JSON.stringify(value) ?? "none").slice(0, length);
+  } catch {
+    // JSON is parsed at any depth, but only written as deep as the stack reaches.
+    return "a value nested too deeply";
+  }
+}
+
 /** Text of a file as an error shows it: quoted, one line, short. */
 export function quoted(text: string, length = 60): string {
   return JSON.stringify(text.slice(0, length));

@@ -5,7 +5,7 @@
  * @module
  */
 export type { ByteSink, FileTarget } from "./byte-sink.ts";
-export type { BlobLike, FileInput } from "./byte-source.ts";
+export type { BlobLike, BlobPart, FileInput } from "./byte-source.ts";
 export type { GgufFile } from "./gguf/gguf-file.ts";
 export { loadGguf, openGguf } from "./gguf/gguf-file.ts";
 export type { GgufTensorInfo, GgufValue } from "./gguf/gguf-header.ts";

@@ -64,6 +64,8 @@ describe("parseHeader", () => {
     ["metadata of numbers", { __metadata__: { a: 1 } }, 0, "maps names to strings"],
     ["text", "hello", 0, 'must be JSON, got "hello"'],
     ["leading space", " {}", 0, 'must be a JSON object, got " {}"'],
+    ["endless nesting", `{"a":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, 0, "got a value nested too"],
+    ["endless text", `{"__metadata__":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, 0, "nested too deep"],
     ["a name twice", '{"a":1,"b":{"a":2},"\\u0061":3}', 0, 'every name stands once, got "a" twice'],
   ])("refuses %s", (_, header, dataBytes, message) => {
     expect(() => parse(fileOf(header, dataBytes))).toThrow(message);

@@ -1,6 +1,6 @@
 import type { CheckpointError } from "../base/errors.ts";
 import { product } from "../base/integers.ts";
-import { damagedFile, quoted } from "./damaged-file.ts";
+import { damagedFile, quoted, shownJson } from "./damaged-file.ts";
 import type { StoredDType } from "./stored-dtype.ts";
 import { isStoredDType, storedBytes, storedDTypes } from "./stored-dtype.ts";
 
@@ -110,29 +110,26 @@ function parseMetadata(value: unknown, file: string): Record<string, string> {
   const isStrings =
     isObject(value) && Object.values(value).every((entry) => typeof entry === "string");
   if (!isStrings) {
-    throw damaged(file, `${metadataKey} maps names to strings`, JSON.stringify(value).slice(0, 80));
+    throw damaged(file, `${metadataKey} maps names to strings`, shownJson(value, 80));
   }
   return value as Record<string, string>;
 }
 
 /** One entry of the header, with offsets from the start of the data. */
 function parseEntry(name: string, value: unknown, file: string): StoredTensorInfo {
-  const shown = JSON.stringify(value).slice(0, 120);
-  if (!isObject(value)) throw damaged(file, `tensor "${name}" is described by an object`, shown);
+  if (!isObject(value)) {
+    throw damaged(file, `tensor "${name}" is described by an object`, shownJson(value));
+  }
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isStoredDType(dtype)) {
     const known = storedDTypes().join(", ");
-    throw damaged(
-      file,
-      `dtype of "${name}" must be one of ${known}`,
-      JSON.stringify(dtype) ?? "none",
-    );
+    throw damaged(file, `dtype of "${name}" must be one of ${known}`, shownJson(dtype));
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    throw damaged(file, `shape of "${name}" must be a list of whole numbers`, shown);
+    throw damaged(file, `shape of "${name}" must be a list of whole numbers`, shownJson(value));
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    throw damaged(file, `data_offsets of "${name}" must be two whole numbers`, shown);
+    throw damaged(file, `data_offsets of "${name}" must be two whole numbers`, shownJson(value));
   }
   const [begin, end] = offsets as [number, number];
   const bytes = storedBytes(dtype, product(shape));

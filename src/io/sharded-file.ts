@@ -2,6 +2,7 @@ import { CheckpointError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { decodeUtf8 } from "./byte-cursor.ts";
 import { openSource } from "./byte-source.ts";
+import { quoted, shownJson } from "./damaged-file.ts";
 import type { LoadOptions, TensorInfo, TensorSource } from "./tensor-source.ts";
 import { missingTensor } from "./tensor-source.ts";
 
@@ -98,20 +99,21 @@ async function readIndex(path: string): Promise<ShardIndex> {
   const index = parseObject(await readText(path), path);
   const weightMap = index["weight_map"];
   if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
-    throw damagedIndex(path, "weight_map must be an object", JSON.stringify(weightMap) ?? "none");
+    throw damagedIndex(path, "weight_map must be an object", shownJson(weightMap));
   }
   const entries = Object.entries(weightMap as Readonly<Record<string, unknown>>).map(
     ([name, file]) => {
       // A shard outside the folder would let a downloaded index read any file of its reader.
       if (typeof file !== "string" || !isPlainName(file)) {
-        const got = `${JSON.stringify(file)} for "${name}"`;
+        const got = `${shownJson(file)} for "${name}"`;
         throw damagedIndex(path, "weight_map must name files beside the index", got);
       }
       return [name, file] as const;
     },
   );
   const metadata = Object.entries(index["metadata"] ?? {}).map(
-    ([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)] as const,
+    ([name, value]) =>
+      [name, typeof value === "string" ? value : shownJson(value, Infinity)] as const,
   );
   return { weightMap: entries, metadata: Object.fromEntries(metadata) };
 }
@@ -146,11 +148,11 @@ function parseObject(text: string, path: string): Readonly<Record<string, unknow
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const error = damagedIndex(path, "the index must be JSON", JSON.stringify(text.slice(0, 60)));
+    const error = damagedIndex(path, "the index must be JSON", quoted(text));
     throw new CheckpointError(error.message, { cause, details: error.details });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw damagedIndex(path, "the index must be a JSON object", JSON.stringify(text.slice(0, 60)));
+    throw damagedIndex(path, "the index must be a JSON object", quoted(text));
   }
   return value as Readonly<Record<string, unknown>>;
 }

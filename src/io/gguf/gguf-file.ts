@@ -98,6 +98,7 @@ export class GgufFile implements TensorSource<GgufTensorInfo> {
     return this.#source.close();
   }
 
+  /** As `close`, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,7 +1,7 @@
 import { product } from "../../base/integers.ts";
 import { CheckpointError } from "../../base/errors.ts";
 import { ByteCursor } from "../byte-cursor.ts";
-import { damagedFile, quoted } from "../damaged-file.ts";
+import { damagedFile, quoted, shownJson } from "../damaged-file.ts";
 import type { StoredDType } from "../stored-dtype.ts";
 import { storedBytes } from "../stored-dtype.ts";
 import type { TensorInfo } from "../tensor-source.ts";
@@ -132,7 +132,7 @@ function parseDescr(
     ? "arrays of objects are pickles, which may run code; save numbers"
     : "save it as floats, integers or bools (bf16 of ml_dtypes as float32)";
   throw new CheckpointError(
-    `${format}: dtype must be a number or bool, got ${quoted(JSON.stringify(descr) ?? "none", 80)} ` +
+    `${format}: dtype must be a number or bool, got ${quoted(shownJson(descr, 80), 80)} ` +
       `in ${file}; ${hint}`,
     { details: { file } },
   );

@@ -62,10 +62,6 @@ export class NumpyArray implements Stateful {
     return this.#isFortranOrder ? strides : strides.toReversed();
   }
 
-  get bytes(): number {
-    return this.#data.byteLength;
-  }
-
   setState(state: unknown): void {
     const items = state instanceof PickleTuple ? state.items : [];
     const [, shape, type, isFortranOrder, data] = items;

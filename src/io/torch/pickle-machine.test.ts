@@ -129,6 +129,30 @@ describe("readPickle", () => {
     );
   });
 
+  it("refuses calls that copy the same things again and again", async () => {
+    const many = `(${"N".repeat(50_000)}lq\x000`;
+    const copies = "cbuiltins\nlist\nq\x010".concat("h\x01h\x00\x85R0".repeat(20_000));
+    await expect(loadPickle(`${many}${copies}N.`)).rejects.toThrow("copy far more than");
+    const text = `X\x50\xc3\x00\x00${"a".repeat(50_000)}q\x000`;
+    const codes = "c_codecs\nencode\nq\x010".concat("h\x01h\x00\x85R0".repeat(20_000));
+    await expect(loadPickle(`${text}${codes}N.`)).rejects.toThrow("copy far more than");
+  });
+
+  it("refuses names that are far longer than the file", async () => {
+    const scalar = tensor("K\x06", "K\x02", "", "").replace(/\.$/, "q\x010");
+    const leaves = `(${"h\x01".repeat(20_000)}l`;
+    const pickle = `${scalar}}X\x50\xc3\x00\x00${"a".repeat(50_000)}${leaves}s.`;
+    await expect(openTorch(await fileOf(pickle, [6]))).rejects.toThrow("must have few names");
+  });
+
+  it("gives tensors of one path different names", async () => {
+    const scalar = tensor("K\x06", "K\x02", "", "").replace(/\.$/, "q\x010");
+    // a.b.c, a.b → c and a → b.c
+    const pickle = `${scalar}}(U\x05a.b.ch\x01U\x03a.b}U\x01ch\x01sU\x01a}U\x03b.ch\x01su.`;
+    await using file = await openTorch(await fileOf(pickle, [6]));
+    expect(file.keys()).toEqual(["a.b.c", "a.b.c'", "a.b.c'2"]);
+  });
+
   it("reads a list that holds itself", async () => {
     const list = (await loadPickle("]q\x00h\x00a.")) as unknown[];
     expect(list[0]).toBe(list);

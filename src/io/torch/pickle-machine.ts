@@ -46,6 +46,7 @@ class PickleMachine {
   readonly world: PickleWorld;
   readonly memo = new Map<number, unknown>();
   stack: unknown[] = [];
+  #copied = 0;
   /** Stacks below a mark. */
   readonly #below: unknown[][] = [];
 
@@ -91,6 +92,7 @@ class PickleMachine {
       throw this.fail("a call of something that is no class or function");
     }
     if (callee.call === undefined) throw this.fail(`a call of ${callee.name}`);
+    for (const arg of args.items) this.#charge(arg);
     this.push(callee.call(args.items));
   }
 
@@ -122,7 +124,19 @@ class PickleMachine {
     // Attributes of a dict, such as the _metadata of a state dict, have no place here.
     if (target instanceof PickleDict) return;
     if (!isStateful(target)) throw this.fail("state for something that takes none");
+    if (state instanceof PickleTuple) for (const part of state.items) this.#charge(part);
     target.setState(state);
+  }
+
+  /**
+   * Calls copy what they are given. In a pickle that somebody wrote with a pickler they get most
+   * things once; a few bytes that give something large again and again are an attack.
+   */
+  #charge(value: unknown): void {
+    this.#copied += sizeOf(value);
+    if (this.#copied > maxCopies * this.cursor.bytes.length + 2 ** 20) {
+      throw this.fail("calls that copy far more than the pickle holds");
+    }
   }
 
   line(): string {
@@ -149,6 +163,15 @@ class PickleMachine {
     if (!/^\d{1,15}$/.test(text)) throw this.fail(`memo "${text.slice(0, 20)}"`);
     return Number(text);
   }
+}
+
+const maxCopies = 8;
+
+function sizeOf(value: unknown): number {
+  if (typeof value === "string" || value instanceof Uint8Array) return value.length;
+  if (Array.isArray(value)) return value.length;
+  if (value instanceof PickleTuple || value instanceof PickleSet) return value.items.length;
+  return value instanceof PickleDict ? value.size : 0;
 }
 
 function shortest(value: bigint): number | bigint {

@@ -147,12 +147,19 @@ export function nameLeaves(contents: unknown, file: string): Map<string, TorchLe
   const names = new Map<string, TorchLeaf>();
   const parts = new Set<unknown>();
   const path = new Set<unknown>();
+  const repeats = new Map<string, number>();
   let visits = 0;
+  let length = 0;
   const walk = (value: unknown, name: string): void => {
     if (isTorchLeaf(value)) {
-      let free = name === "" ? "tensor" : name;
-      while (names.has(free)) free += "'";
+      const wanted = name === "" ? "tensor" : name;
+      let free = wanted;
+      let repeat = repeats.get(wanted) ?? 1;
+      for (; names.has(free); repeat++) free = `${wanted}'${repeat === 1 ? "" : repeat}`;
+      repeats.set(wanted, repeat);
       names.set(free, value);
+      length += free.length;
+      if (length > maxLength) throw tooShared(file);
       return;
     }
     const members = membersOf(value);
@@ -170,6 +177,8 @@ export function nameLeaves(contents: unknown, file: string): Map<string, TorchLe
 }
 
 const maxVisits = 100_000;
+/** Of all names together: half a million of usual length. */
+const maxLength = 2 ** 25;
 
 function tooShared(file: string): CheckpointError {
   return new CheckpointError(
@@ -227,7 +236,9 @@ export function requireModestSize(
   fileBytes: number,
   file: string,
 ): void {
-  const total = [...new Set(leaves.values())].reduce((sum, leaf) => sum + leaf.bytes, 0);
+  // Arrays of NumPy stand in the pickle itself, which is as long as they are.
+  const views = [...new Set(leaves.values())].filter((leaf) => leaf instanceof TorchTensor);
+  const total = views.reduce((sum, view) => sum + view.bytes, 0);
   if (total <= 16 * fileBytes + 2 ** 26) return;
   throw new CheckpointError(
     `torch: all tensors together may take 16 times the file, got ${total} bytes of ${fileBytes} ` +

@@ -97,6 +97,7 @@ export class TorchFile implements TensorSource<TorchTensorInfo> {
     return this.#source.close();
   }
 
+  /** As `close`, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -130,6 +130,9 @@ function encodeLatin1(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
+/** As many as torch has. */
+const maxDims = 64;
+
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
@@ -141,9 +144,10 @@ function rebuild(args: readonly unknown[], file: string): TorchTensor {
   const isView =
     pickled instanceof PickledStorage &&
     isCount(offset) &&
+    shape.length === strides.length &&
+    shape.length <= maxDims &&
     shape.every(isCount) &&
-    strides.every(isCount) &&
-    shape.length === strides.length;
+    strides.every(isCount);
   if (!isView) {
     throw new CheckpointError(
       `torch: a tensor must be a storage, offset, sizes and strides, got others in ${file}; ` +
