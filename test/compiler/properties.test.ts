@@ -4,7 +4,7 @@ import { compileWasm } from "../../src/compiler/compile-wasm.ts";
 import type { DType } from "../../src/ir/dtype.ts";
 import { printGraph } from "../../src/ir/graph.ts";
 import { expectSameAsReference, runGraph } from "../contract/run.ts";
-import { buildProgram, programArbitrary } from "./random-programs.ts";
+import { buildLoop, buildProgram, programArbitrary } from "./random-programs.ts";
 import { verifyingBackend } from "./variants.ts";
 
 const fused = verifyingBackend({ threads: 2 });
@@ -31,6 +31,29 @@ describe("random programs of small integers, which any order of work computes ex
         expect(compared).toBe(built.outputs.length);
       }),
       { numRuns: 150, seed },
+    );
+  });
+
+  it.each<DType>(["f32", "i32"])("equal the reference as bodies of loops (%s)", (dtype) => {
+    fc.assert(
+      fc.property(programArbitrary(smallSizes, 10), (program) => {
+        const built = buildLoop(program, dtype);
+        const compared = expectSameAsReference(fused, built, { exact: true });
+        expect(compared).toBe(built.outputs.length);
+      }),
+      { numRuns: 100, seed: seed + 4 },
+    );
+  });
+
+  it("are the same as bodies of loops when threads share the work", () => {
+    const largeSizes = fc.integer({ min: 90, max: 160 });
+    fc.assert(
+      fc.property(programArbitrary(largeSizes, 5), (program) => {
+        const built = buildLoop(program, "f32");
+        const actual = runGraph(others["one thread"], built, built.data);
+        expect(actual, printGraph(built)).toEqual(runGraph(fused, built, built.data));
+      }),
+      { numRuns: 12, seed: seed + 5 },
     );
   });
 

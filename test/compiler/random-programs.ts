@@ -6,6 +6,7 @@ import type { Node } from "../../src/ir/node.ts";
 import type { Shape } from "../../src/ir/shape.ts";
 import { numel, sameShape } from "../../src/ir/shape.ts";
 import type { BuiltCase } from "../contract/scene.ts";
+import { loopOf } from "../contract/cases-loop.ts";
 import { buildCase } from "../contract/scene.ts";
 
 /** One random decision: which operation, on which of the latest nodes, with which variant. */
@@ -156,6 +157,52 @@ export function programArbitrary(
   });
 }
 
+/** The nodes that the moves make of the first ones, after those. */
+function grow(first: readonly Node[], moves: readonly Move[], size: number): Node[] {
+  const nodes = [...first];
+  const limit = LARGEST * Math.max(16, size);
+  for (const { kind, from, variant } of moves) {
+    const x = nodes[nodes.length - 1 - (from % nodes.length)];
+    const node = builds[kind](x, nodes[variant % nodes.length], variant);
+    if (numel(node.shape) <= limit) nodes.push(node);
+  }
+  return nodes;
+}
+
+/**
+ * A loop whose body is a random program of two carries, a slice and a whole, over operands that are
+ * computed, with results that are computed on.
+ */
+export function buildLoop(
+  { rows, columns, moves, assigns }: RandomProgram,
+  dtype: DType,
+): BuiltCase {
+  return buildCase(
+    {
+      build: ({ input }) => {
+        const small = [3, -1, 0, 2, -4, 1, 5, -2, 4, -3, 6];
+        const length = 1 + (moves.length % 6);
+        const shape = [rows, columns];
+        const operands = {
+          carries: [input(shape, small), b.neg(input(shape, small.toReversed()))],
+          slices: [input([length, ...shape], small)],
+          wholes: [input([columns], small)],
+        };
+        const body = (carries: Node[], slices: Node[], wholes: Node[]): Node[] => {
+          const first = [...wholes, ...slices, ...carries];
+          const nodes = grow(first, moves, rows * columns);
+          const from = (i: number): Node => nodes[Math.max(0, nodes.length - 1 - i)];
+          const next = assigns.slice(0, 2).map((at) => tame(fit(from(at + 1), shape), at + 3));
+          return [...next, from(0), from(assigns[2] + 1), ...(assigns[2] > 2 ? next : [])];
+        };
+        const results = loopOf(length, operands, body, { reverse: rows % 2 === 0 });
+        return [...results, b.add(results[0], b.neg(results[1])), operands.carries[1]];
+      },
+    },
+    dtype,
+  );
+}
+
 /** The graph of a program; all values are small integers, so that any order of work is exact. */
 export function buildProgram(
   { rows, columns, moves, assigns }: RandomProgram,
@@ -170,13 +217,7 @@ export function buildProgram(
           input([rows, columns], small.toReversed()),
           input([columns], small),
         ];
-        const nodes: Node[] = [...inputs];
-        const limit = LARGEST * Math.max(16, rows * columns);
-        for (const { kind, from, variant } of moves) {
-          const x = nodes[nodes.length - 1 - (from % nodes.length)];
-          const node = builds[kind](x, nodes[variant % nodes.length], variant);
-          if (numel(node.shape) <= limit) nodes.push(node);
-        }
+        const nodes = grow(inputs, moves, rows * columns);
         const results = nodes
           .slice(3)
           .filter((_node, i, all) => i === all.length - 1 || i % 3 === 0);

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { gradients } from "../../src/autodiff/gradients.ts";
 import { planProgram } from "../../src/compiler/compile-wasm.ts";
 import { printSchedule } from "../../src/compiler/print.ts";
 import * as b from "../../src/ir/build.ts";
 import type { Node } from "../../src/ir/node.ts";
+import { loopOf } from "../contract/cases-loop.ts";
 import type { Scene } from "../contract/scene.ts";
 import { buildCase } from "../contract/scene.ts";
 
@@ -147,6 +149,99 @@ describe("programs as the compiler plans them", () => {
            tmp0[6*i + j] = neg(in0[6*i + j])
       2: out1 = argsort(tmp0)
       temporaries: 64 bytes
+      "
+    `);
+  });
+
+  it("a recurrent net: the hidden state is read where it is stacked, and what is the same moves out", () => {
+    const text = printed(({ input }) => {
+      const operands = {
+        carries: [input([4, 8])],
+        slices: [input([5, 4, 8])],
+        wholes: [input([8, 8]), input([8])],
+      };
+      const [last, all] = loopOf(5, operands, ([h], [x], [w, bias]) => {
+        const shift = spread(b.reshape(b.unary("exp", bias), [1, 8]), x);
+        const next = b.unary("tanh", b.add(b.add(b.dot(h, w), x), shift));
+        return [next, next];
+      });
+      return [last, all];
+    });
+    expect(text).toMatchInlineSnapshot(`
+      "
+      0: for i < 8
+           tmp256[i] = exp(in3[i])
+      1: –, out1 = loop(in0, in1, in2, tmp256) 5 times
+           0: out0 = dot(in0 by 8,1; in2 by 8,1)
+                then for i < 1, j < 4, k < 8
+                then   out0[8*j + k] = tanh(add(add(out0[8*j + k], in1[8*j + k]), in3[k]))
+           temporaries: 0 bytes
+      2: for i < 4, j < 8
+           out0[8*i + j] = out1[8*i + j + 128]
+      temporaries: 320 bytes
+      "
+    `);
+  });
+
+  it("its gradient by the weight: a loop backward, and one product of all steps", () => {
+    const text = printed(({ input }) => {
+      const operands = {
+        carries: [input([4, 8])],
+        slices: [input([5, 4, 8])],
+        wholes: [input([8, 8])],
+      };
+      const [last] = loopOf(5, operands, ([h], [x], [w]) => [
+        b.unary("tanh", b.add(b.dot(h, w), x)),
+      ]);
+      return gradients(last, b.fullLike(last, 1), operands.wholes).filter((g) => g !== null);
+    });
+    expect(text).toMatchInlineSnapshot(`
+      "
+      0: for i < 4, j < 8
+           tmp2304[8*i + j] = 1
+      1: –, tmp0, tmp640 = loop(in0, in1, in2) 5 times
+           0: out1 = copy in0 (128 bytes)
+           1: out0 = dot(in0 by 8,1; in2 by 8,1)
+                then for i < 1, j < 4, k < 8
+                then   out0[8*j + k] = tanh(add(out0[8*j + k], in1[8*j + k]))
+           temporaries: 0 bytes
+      2: –, tmp1280 = loop(tmp2304, tmp0, in2) 5 times backward
+           0: for i < 4, j < 8
+                t0 = in1[8*i + j]
+                out1[8*i + j] = mul(in0[8*i + j], sub(1, mul(t0, t0)))
+           1: out0 = dot(out1 by 8,1; in2 by 1,8)
+           temporaries: 0 bytes
+      3: out0 = dot(tmp640 by 1,8; tmp1280 by 8,1)
+      temporaries: 2432 bytes
+      "
+    `);
+  });
+
+  it("a loop that runs while a carry is true", () => {
+    const text = printed(({ input }) => {
+      const start = b.constant(0, "f32");
+      const end = input([]);
+      const carries = [b.binary("lt", start, end), start];
+      return loopOf(
+        100,
+        { carries, wholes: [end] },
+        ([, count], _, [limit]) => {
+          const next = b.add(count, b.constant(1, "f32"));
+          return [b.binary("lt", next, limit), next];
+        },
+        { conditional: true },
+      )[1];
+    });
+    expect(text).toMatchInlineSnapshot(`
+      "
+      0: tmp320[0] = 0
+         tmp384[0] = lt(0, in0[0])
+      1: –, out0 = loop(tmp384, tmp320, in0) while in0
+           0: t0 = add(in1[0], 1)
+              out1[0] = t0
+              out0[0] = lt(t0, in2[0])
+           temporaries: 0 bytes
+      temporaries: 448 bytes
       "
     `);
   });
