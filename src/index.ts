@@ -18,7 +18,7 @@ export type { CustomOp, CustomResult } from "./tensor/custom-op.ts";
 export { customOp } from "./tensor/custom-op.ts";
 export type { BackwardContext, BackwardRule, CustomVjp } from "./tensor/custom-vjp.ts";
 export { customVjp } from "./tensor/custom-vjp.ts";
-export type { InitOptions } from "./tensor/device.ts";
+export type { InitOptions, RunningDevice } from "./tensor/device.ts";
 export { init } from "./tensor/device.ts";
 export type { ArangeOptions } from "./tensor/factories.ts";
 export {

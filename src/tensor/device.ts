@@ -9,13 +9,23 @@ export interface InitOptions {
   readonly threads?: number;
 }
 
+/** A device that runs. */
+export interface RunningDevice {
+  readonly name: DeviceName;
+  /** Threads that compute, counting the calling one. */
+  readonly threads: number;
+  /** What of the machine it uses, such as `relaxed-simd`. */
+  readonly features: readonly string[];
+}
+
 /**
  * Starts a device ahead of its first use and makes it the default. Optional: devices start by
- * themselves when the first tensor is computed.
+ * themselves when the first tensor is computed. Tells what runs.
  * @throws {DeviceError} if the device is unknown or already runs with other options.
  */
-export async function init({ device, threads }: InitOptions = {}): Promise<void> {
+export async function init({ device, threads }: InitOptions = {}): Promise<RunningDevice> {
   const name = resolveDevice(device);
-  await startDevice(name, threads === undefined ? {} : { threads });
+  const { info } = await startDevice(name, threads === undefined ? {} : { threads });
   if (device !== undefined) setDefaultDevice(name);
+  return { name, threads: info.threads, features: info.features };
 }
