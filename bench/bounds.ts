@@ -1,5 +1,5 @@
 import type { Probe, RowResult } from "./measure.ts";
-import { copiedFloats, roundsPerRun } from "./probe/team.ts";
+import { copiedFloats, manyFloats, roundsPerRun } from "./probe/team.ts";
 import { flopsPerRound } from "./probe/module.ts";
 import type { Timing } from "./statistics.ts";
 
@@ -12,7 +12,7 @@ const flopsPerInstruction = 8;
 function amountOf(probe: Probe, threads: number): number {
   if (probe === "fma peak") return threads * roundsPerRun * flopsPerRound;
   if (probe === "gemm 1024") return 2 * 1024 ** 3;
-  return 2 * 4 * copiedFloats;
+  return 2 * 4 * (probe.endsWith("160 MiB") ? manyFloats : copiedFloats);
 }
 
 /** Rate of a probe per millisecond, or undefined if it was not measured. */
@@ -26,6 +26,13 @@ export interface Bound {
   readonly milliseconds: number;
   readonly name: string;
 }
+
+const copyProbes: readonly Probe[] = [
+  "memory.copy",
+  "load and store",
+  "memory.copy, 160 MiB",
+  "load and store, 160 MiB",
+];
 
 /** The bound of a row, from what was measured beside it. */
 export function boundOf(result: RowResult, pick: Pick): Bound | undefined {
@@ -41,9 +48,7 @@ export function boundOf(result: RowResult, pick: Pick): Bound | undefined {
     const peak = rateOf(result, "fma peak", pick);
     add(work.flops, peak, "FMA peak");
     add(work.instructions, peak && peak / flopsPerInstruction, "arithmetic");
-    const copies = (["memory.copy", "load and store"] as const).flatMap(
-      (probe) => rateOf(result, probe, pick) ?? [],
-    );
+    const copies = copyProbes.flatMap((probe) => rateOf(result, probe, pick) ?? []);
     add(work.bytes, copies.length > 0 ? Math.max(...copies) : undefined, "copy");
   }
   return candidates.sort((a, b) => b.milliseconds - a.milliseconds)[0];

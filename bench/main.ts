@@ -25,6 +25,7 @@ usage: npm run bench -- [options]
   --python PATH     a Python that has torch: PyTorch on the CPU takes part too
   --quick           a fraction of the time, without the runs that take seconds
   --json            the results as JSON on standard output instead of tables
+  --results FOLDER  where the results go as JSON (default: bench/results)
   --write-docs      also puts the tables into docs/benchmarks.md
   --install-peers   installs the other libraries into bench/peers, and ends
   --help            this text
@@ -32,7 +33,7 @@ usage: npm run bench -- [options]
 Rows:
 ${rows.map(({ name, summary }) => `  ${name.padEnd(24)}${summary}`).join("\n")}
 
-Results also go to bench/results/*.json. Where the time of a step goes: npm run profile --workspace
+Where the time of a step goes: npm run profile --workspace
 bench. What the columns mean: docs/benchmarks.md.`;
 
 function installPeers(): number {
@@ -83,6 +84,7 @@ const parse = () =>
       python: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      results: { type: "string" },
       "write-docs": { type: "boolean", default: false },
       "install-peers": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -141,7 +143,7 @@ const record = {
     return { row: row.name, work: row.work, bound: boundOf(result, "median"), ...rest };
   }),
 };
-const folder = fileURLToPath(new URL("../results", import.meta.url));
+const folder = options.results ?? fileURLToPath(new URL("../results", import.meta.url));
 mkdirSync(folder, { recursive: true });
 const path = `${folder}/${record.date.replaceAll(":", "-")}.json`;
 writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`);

@@ -8,7 +8,14 @@ import { summarise } from "./statistics.ts";
 import type { Timing } from "./statistics.ts";
 
 /** What the bounds are computed from; each is measured between the contenders' turns. */
-const probes = ["fma peak", "memory.copy", "load and store", "gemm 1024"] as const;
+const probes = [
+  "fma peak",
+  "memory.copy",
+  "load and store",
+  "memory.copy, 160 MiB",
+  "load and store, 160 MiB",
+  "gemm 1024",
+] as const;
 export type Probe = (typeof probes)[number];
 
 /** How long a contender runs. */
@@ -48,7 +55,10 @@ interface Runner {
 function probesOf({ work, yardstick }: Row): readonly Probe[] {
   if (yardstick === "gemm") return ["gemm 1024", "fma peak"];
   if (work === undefined) return [];
-  return work.bytes === undefined ? ["fma peak"] : ["fma peak", "memory.copy", "load and store"];
+  if (work.bytes === undefined) return ["fma peak"];
+  return work.isLarge === true
+    ? ["fma peak", "memory.copy, 160 MiB", "load and store, 160 MiB"]
+    : ["fma peak", "memory.copy", "load and store"];
 }
 
 async function prepare(cell: CellProcess, inner: number, effort: Effort): Promise<Runner> {

@@ -33,6 +33,8 @@ interface Work {
   readonly flops?: number;
   /** Bytes that must come from and go to memory. */
   readonly bytes?: number;
+  /** Whether they are more than caches hold. */
+  readonly isLarge?: boolean;
   /** Vector instructions of four lanes. */
   readonly instructions?: number;
 }
@@ -238,7 +240,7 @@ export const rows: readonly Row[] = [
     summary: "an AdamW update of ten matrices of a million parameters",
     contenders: ["athanor", "jax-js", "pytorch"],
     // Parameter, gradient and both moments are read, all but the gradient written.
-    work: { bytes: 7 * 4 * adamwSizes.matrices * size(adamwSizes.shape) },
+    work: { bytes: 7 * 4 * adamwSizes.matrices * size(adamwSizes.shape), isLarge: true },
     target: { ofBound: 0.85 },
   },
   {

@@ -88,6 +88,8 @@ export function machineTable(results: readonly RowResult[]): string {
     "fma peak": "GFLOP/s",
     "memory.copy": "GB/s",
     "load and store": "GB/s",
+    "memory.copy, 160 MiB": "GB/s",
+    "load and store, 160 MiB": "GB/s",
     "gemm 1024": "GFLOP/s",
   };
   const lines = (Object.keys(units) as Probe[]).flatMap((probe) => {

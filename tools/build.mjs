@@ -51,7 +51,7 @@ export function build() {
   takeLock();
   try {
     syncLayers();
-    const args = [tsc, "-b", "src"];
+    const args = [tsc, "-b", "src", "bench"];
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
     removeOrphans();
     if (status !== 0) console.error("athanor: the build failed; see the compiler messages above");

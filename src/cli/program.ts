@@ -1,4 +1,5 @@
 import { AthanorError } from "../base/errors.ts";
+import { benchCommand } from "./bench.ts";
 import type { Command, Terminal } from "./command.ts";
 import { CommandLineError, commonFlags, didYouMean, parseFlags } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -6,7 +7,7 @@ import { infoCommand } from "./info.ts";
 import { trainDigitsCommand } from "./train-digits.ts";
 import { packageVersion } from "./version.ts";
 
-const commands: readonly Command[] = [infoCommand, trainDigitsCommand];
+const commands: readonly Command[] = [infoCommand, trainDigitsCommand, benchCommand];
 
 /** Runs a command line and returns its exit code: 0 done, 1 failed, 2 wrong, 130 interrupted. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {

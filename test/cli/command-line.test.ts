@@ -87,7 +87,10 @@ describe("athanor", () => {
   });
 
   it.each<[string, string]>([
-    ["train digit", 'one of info, train digits, got "train digit"; did you mean train digits?'],
+    [
+      "train digit",
+      'one of info, train digits, bench, got "train digit"; did you mean train digits?',
+    ],
     ["train", 'got "train"; say which: train digits'],
     ["inof", 'got "inof"; did you mean info?'],
     ["zzzzzzzz", 'got "zzzzzzzz"; see athanor --help'],
@@ -105,6 +108,7 @@ describe("athanor", () => {
     ["train digits --seed --json", "--seed needs a value, got --json; write --seed 1"],
     ["train digits --out=", "--out needs a value, got none; write --out folder"],
     ["train digits --resume=no", '--resume takes no value, got "no"; write --resume'],
+    ["bench --fliter gemm", "flags must be known, got --fliter; did you mean --filter?"],
     ["train digits --device wsm", 'got "wsm"; did you mean wasm?'],
   ])("refuses: athanor %s", async (line, message) => {
     const { code, out, error } = await athanor(...line.split(" "));

@@ -73,6 +73,16 @@ describe("tarball", () => {
     expect(leaks).toEqual([]);
   });
 
+  it("measures a row and writes what it found where it is told", () => {
+    const main = join(consumer.installed, "bench/dist/main.js");
+    const line = "--filter=gemm 256|--only=athanor|--threads=1|--quick|--json|--results=found";
+    const record: unknown = JSON.parse(
+      execute(process.execPath, [main, ...line.split("|")], consumer.folder),
+    );
+    expect(record).toMatchObject({ results: [{ row: "gemm 256", failures: [] }] });
+    expect(readdirSync(join(consumer.folder, "found"))).toHaveLength(1);
+  });
+
   const command = manifest.bin["athanor"] ?? "";
   const commandSource = command.replace(/^(\.\/)?dist\//, "src/").replace(/\.js$/, ".ts");
   it.skipIf(!existsSync(join(root, commandSource)))(
