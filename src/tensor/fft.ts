@@ -8,6 +8,7 @@
 import type { Node } from "../ir/node.ts";
 import { derivedCell } from "./cells.ts";
 import * as ops from "./ops/fft.ts";
+import * as stfts from "./ops/stft.ts";
 import type { Dims } from "./ops/operands.ts";
 import type { TensorOptions } from "./tensor.ts";
 import { Tensor, derive } from "./tensor.ts";
@@ -75,6 +76,48 @@ export const rfftn: TransformOverDims = unary(ops.rfftn);
 /** The inverse of {@link rfftn}. */
 export const irfftn: TransformOverDims = unary(ops.irfftn);
 
+/** {@link hfft} along the last dim of all or those named, {@link fft} along the others. */
+export const hfftn: TransformOverDims = unary(ops.hfftn);
+
+/** The inverse of {@link hfftn}. */
+export const ihfftn: TransformOverDims = unary(ops.ihfftn);
+
+/** {@link hfftn} along the last two dims. */
+export const hfft2: TransformOverDims = plane(ops.hfftn);
+
+/** The inverse of {@link hfft2}. */
+export const ihfft2: TransformOverDims = plane(ops.ihfftn);
+
+/** Frames of short-time transforms, with a tensor as window. */
+type WithWindow<Options> = Omit<Options, "window"> & { readonly window?: Tensor | null };
+
+/** Options of {@link stft}. */
+export type StftOptions = WithWindow<stfts.StftOptions>;
+
+/** Options of {@link istft}. */
+export type IstftOptions = WithWindow<stfts.IstftOptions>;
+
+function framed<Options extends stfts.StftOptions>(
+  op: (x: Node, nFft: number, options: Options) => Node,
+): (x: Tensor, nFft: number, options?: WithWindow<Options>) => Tensor {
+  return (x, nFft, options) => {
+    const window = options?.window;
+    const node = op(x.node, nFft, { ...options, window: window?.node } as unknown as Options);
+    return derive(window == null ? [x] : [x, window], node);
+  };
+}
+
+/**
+ * Short-time Fourier transform of real signals [B, L] in frames of `nFft` samples: pairs
+ * [B, F, T, 2]; B may be absent.
+ */
+export const stft: (x: Tensor, nFft: number, options?: StftOptions) => Tensor = framed(stfts.stft);
+
+/** The signals whose {@link stft} the pairs are. */
+export const istft: (x: Tensor, nFft: number, options?: IstftOptions) => Tensor = framed(
+  stfts.istft,
+);
+
 function made(node: Node, options: TensorOptions): Tensor {
   const result = new Tensor(derivedCell(node, [], options.device));
   return options.dtype === undefined ? result : result.to(options.dtype);
@@ -116,6 +159,14 @@ export const imag: (z: Tensor) => Tensor = unary((z: Node) => ops.partOf("imag",
 
 /** Complex conjugates of pairs. */
 export const conj: (z: Tensor) => Tensor = unary(ops.conjugate);
+
+/** Angles of pairs, in −π … π. */
+export const angle: (z: Tensor) => Tensor = (z) => imag(z).atan2(real(z));
+
+/** Pairs of absolute values and angles. */
+export function polar(magnitude: Tensor, phase: Tensor): Tensor {
+  return complex(magnitude.mul(phase.cos()), magnitude.mul(phase.sin()));
+}
 
 /** |z| of pairs. */
 export const abs: (z: Tensor) => Tensor = unary(ops.complexAbs);

@@ -80,6 +80,23 @@ export const cholesky: (a: Tensor, options?: solvers.CholeskyOptions) => Tensor 
   solvers.cholesky,
 );
 
+/** X with A X = B from the factor L of A = L Lᵀ. */
+export function choleskySolve(
+  b: Tensor,
+  factor: Tensor,
+  options?: solvers.CholeskyOptions,
+): Tensor {
+  return derive([b, factor], solvers.choleskySolve(b.node, factor.node, options));
+}
+
+/** A⁻¹ from the factor L of A = L Lᵀ. */
+export const choleskyInverse: (factor: Tensor, options?: solvers.CholeskyOptions) => Tensor = unary(
+  solvers.choleskyInverse,
+);
+
+/** ln det A; NaN where the determinant is negative. */
+export const logdet: MatrixOperation = unary(solvers.logdet);
+
 /** A = P L U with a permutation, a unit lower and an upper triangle. */
 export function lu(a: Tensor): { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor } {
   return deriveAll([a], solvers.lu(a.node));

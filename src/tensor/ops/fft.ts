@@ -238,6 +238,16 @@ export function irfftn(x: Node, options: FftnOptions = {}): Node {
   return irfft(others, { n: sizes[at], dim: dims[at], norm });
 }
 
+/** The real transform of a signal that is Hermitian in several dims, given by its first half. */
+export function hfftn(x: Node, { norm, ...options }: FftnOptions = {}): Node {
+  return irfftn(conjugate(x), { ...options, norm: opposite(norm) });
+}
+
+/** The inverse of {@link hfftn}. */
+export function ihfftn(x: Node, { norm, ...options }: FftnOptions = {}): Node {
+  return conjugate(rfftn(x, { ...options, norm: opposite(norm) }));
+}
+
 /** Frequencies of {@link fft}'s elements in cycles per `d`: 0, 1, …, −2, −1 over n · d. */
 export function fftfreq(n: number, { d = 1 }: { readonly d?: number } = {}): Node {
   requireLength("fftfreq", n);

@@ -13,7 +13,7 @@ import { promote } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { broadcastShapes, formatShape } from "../../ir/shape.ts";
 import { matrixSizes, onHost, requireSize, squareSize, unpack } from "./host-matrices.ts";
-import { diagonalMask, dot, mT, scale, triangleOf } from "./linalg-parts.ts";
+import { diagonalMask, dot, identityLike, mT, scale, triangleOf } from "./linalg-parts.ts";
 
 /** Largest matrices of the direct methods: a second or two each. */
 const LIMIT = 2048;
@@ -113,13 +113,20 @@ export interface SolveTriangularOptions {
   readonly unitriangular?: boolean;
 }
 
-function triangularMatrices(a: Node, b: Node, upper: boolean, unit: boolean): Node {
+/** `isWhole` leaves the gradient in the triangle that is not looked at, as some of torch's do. */
+function triangularMatrices(
+  a: Node,
+  b: Node,
+  upper: boolean,
+  unit: boolean,
+  isWhole: boolean = false,
+): Node {
   const n = squareSize("solveTriangular", a);
   const columns = b.shape[b.shape.length - 1];
   requireSize("solveTriangular", n, LIMIT);
   const packed = onHost([a, b], {
     name: "solveTriangular",
-    key: `${n}x${columns} ${upper} ${unit}`,
+    key: `${n}x${columns} ${upper} ${unit} ${isWhole}`,
     unit: n * columns,
     kernel: ([x, y], output) => {
       solveTriangle(x, y, n, columns, { upper, unit });
@@ -127,8 +134,9 @@ function triangularMatrices(a: Node, b: Node, upper: boolean, unit: boolean): No
     },
     gradient: ([matrix], result, g) => {
       const shape = [...result.shape.slice(0, -1), n, columns];
-      const right = triangularMatrices(mT(matrix), ir.reshape(g, shape), !upper, unit);
+      const right = triangularMatrices(mT(matrix), ir.reshape(g, shape), !upper, unit, isWhole);
       const whole = scale(dot(right, mT(ir.reshape(result, shape))), -1);
+      if (isWhole) return [whole, right];
       const inner = unit ? 1 : 0;
       return [triangleOf(whole, upper ? "upper" : "lower", upper ? inner : -inner), right];
     },
@@ -345,4 +353,30 @@ export function slogdet(a: Node): SlogdetNodes {
   });
   const part = (at: number): Node => unpack(packed, at, []);
   return { sign: part(0), logabsdet: part(1) };
+}
+
+/** ln det A; NaN where the determinant is negative, −∞ where it is 0. */
+export function logdet(a: Node): Node {
+  const { sign, logabsdet } = slogdet(a);
+  const isNegative = ir.binary("lt", sign, ir.fullLike(sign, 0));
+  return ir.where(isNegative, ir.fullLike(sign, NaN), logabsdet);
+}
+
+/** X with A X = B from the factor of {@link cholesky}. */
+export function choleskySolve(b: Node, l: Node, { upper = false }: CholeskyOptions = {}): Node {
+  const n = squareSize("choleskySolve", l);
+  if (matrixSizes("choleskySolve", b)[0] !== n) {
+    throw new ShapeError(
+      `choleskySolve: B must have ${n} rows as the factor, got ${formatShape(b.shape)}`,
+    );
+  }
+  const [factor, right] = inOneBatch("choleskySolve", upper ? mT(l) : l, b);
+  const half = triangularMatrices(factor, right, false, false, true);
+  return triangularMatrices(mT(factor), half, true, false, true);
+}
+
+/** A⁻¹ from the factor of {@link cholesky}. */
+export function choleskyInverse(l: Node, options: CholeskyOptions = {}): Node {
+  squareSize("choleskyInverse", l);
+  return choleskySolve(identityLike(l), l, options);
 }

@@ -40,6 +40,9 @@ export const linalgOps: Record<string, Binding> = {
     const x = at(operands, 0);
     return linalg.cholesky(x.add(x.mT).mul(0.5), args);
   },
+  logdet: one(linalg.logdet),
+  choleskySolve: two(linalg.choleskySolve),
+  choleskyInverse: one(linalg.choleskyInverse),
   lu: (operands) => {
     const { P, L, U } = linalg.lu(at(operands, 0));
     return [P, L, U];
