@@ -29,6 +29,8 @@ export type { RMSpropGroupOptions, RMSpropOptions } from "./rmsprop.ts";
 export { RMSprop } from "./rmsprop.ts";
 export type { RpropGroupOptions, RpropOptions } from "./rprop.ts";
 export { Rprop } from "./rprop.ts";
+export type { Averageable, AveragedModelOptions, AverageRule } from "./averaged-model.ts";
+export { AveragedModel, getEmaAvgFn, getSwaAvgFn } from "./averaged-model.ts";
 export type { ClipGradNormOptions, ClipGradUnitsOptions, ClippedGradients } from "./clip.ts";
 export {
   clipGradNorm,
@@ -81,6 +83,8 @@ export type { SGDGroupOptions, SGDOptions } from "./sgd.ts";
 export { SGD } from "./sgd.ts";
 export type { SWALROptions } from "./swa-lr.ts";
 export { SWALR } from "./swa-lr.ts";
+export type { ModuleTree } from "./update-bn.ts";
+export { updateBN } from "./update-bn.ts";
 export type { OptimizerState, StoredGroup, StoredOption } from "./state.ts";
 export type { TorchOptimizerState, TorchParameterState } from "./torch-state.ts";
 export { fromTorchState, toTorchState } from "./torch-state.ts";

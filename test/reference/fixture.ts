@@ -96,6 +96,14 @@ export interface ScheduleCase {
   readonly metrics?: readonly number[];
 }
 
+/** State-dict keys to tensor names, after five updates and after `updateBN`. */
+export interface AveragingCase {
+  readonly name: "swa" | "ema" | "ema of buffers";
+  readonly op: string;
+  readonly after: Readonly<Record<string, string>>;
+  readonly refreshed: Readonly<Record<string, string>>;
+}
+
 export interface ModelCase {
   readonly name: "mlp" | "cnn" | "gpt";
   readonly op: string;
@@ -198,6 +206,7 @@ export interface AreaCases {
   readonly layer: OperationCase;
   readonly optimizer: OptimizerCase;
   readonly schedule: ScheduleCase;
+  readonly averaging: AveragingCase;
   readonly model: ModelCase;
   readonly storage: StorageCase;
   readonly formats: FormatCase;
