@@ -20,8 +20,9 @@ export function toIndex(op: string, index: Node): Node {
 /** out[i][j] = x[index[i][j]][j] for dim 0; the index may be smaller than x outside `dim`. */
 export function gather(x: Node, index: Node, dim: number): Node {
   const axis = normalizeDim("gather", dim, x.shape.length);
-  if (x.shape.length === 0) return x;
-  return ir.gather(x, toIndex("gather", index), axis);
+  const places = toIndex("gather", index);
+  if (x.shape.length === 0) return ir.broadcastTo(x, index.shape);
+  return ir.gather(x, places, axis);
 }
 
 /** As {@link gather}, with x and index broadcast against each other outside `dim`. */
@@ -52,6 +53,7 @@ export function indexAlong(op: string, index: Node, like: Node, axis: number): N
 /** The slices of x along `dim` that a vector of indices names. */
 export function indexSelect(x: Node, index: Node, dim: number): Node {
   const axis = normalizeDim("indexSelect", dim, x.shape.length);
+  if (x.shape.length === 0) return x;
   return ir.gather(x, indexAlong("indexSelect", index, x, axis), axis);
 }
 
@@ -64,6 +66,11 @@ function scatterInto(
   mode: "add" | "set",
 ): Node {
   const axis = normalizeDim(op, dim, x.shape.length);
+  if (x.shape.length === 0) {
+    const line = (node: Node): Node => (node.shape.length === 0 ? ir.reshape(node, [1]) : node);
+    const updates = typeof source === "number" ? source : line(source);
+    return ir.reshape(scatterInto(op, line(x), line(index), updates, 0, mode), []);
+  }
   const places = toIndex(op, index);
   if (typeof source === "number") {
     return ir.scatter(x, places, ir.full(index.shape, source, x.dtype), axis, mode);
@@ -104,7 +111,7 @@ export function indexAdd(
   { alpha = 1 }: IndexAddOptions = {},
 ): Node {
   const axis = normalizeDim("indexAdd", dim, x.shape.length);
-  const places = indexAlong("indexAdd", index, x, axis);
+  const places = x.shape.length === 0 ? index : indexAlong("indexAdd", index, x, axis);
   const scaled = alpha === 1 ? source : ir.mul(source, toNodeLike(alpha, source));
   return scatterInto("indexAdd", x, places, scaled, axis, "add");
 }
@@ -116,7 +123,8 @@ function toNodeLike(value: number, like: Node): Node {
 /** x with the slices of `source` in the places a vector of distinct indices names. */
 export function indexCopy(x: Node, index: Node, source: Node, dim: number): Node {
   const axis = normalizeDim("indexCopy", dim, x.shape.length);
-  return scatterInto("indexCopy", x, indexAlong("indexCopy", index, x, axis), source, axis, "set");
+  const places = x.shape.length === 0 ? index : indexAlong("indexCopy", index, x, axis);
+  return scatterInto("indexCopy", x, places, source, axis, "set");
 }
 
 /** Options of {@link sort} and {@link argsort}. */

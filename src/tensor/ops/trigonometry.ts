@@ -34,10 +34,18 @@ export function tanh(x: Node): Node {
   return ir.unary("tanh", toFloat(x));
 }
 
-/** e^(x/2), squared and halved: overflows only where eˣ / 2 does. */
+/** |x|, with the derivative of x at 0, where `abs` has none. */
+function sizeOf(x: Node): Node {
+  return where(lt(x, 0), neg(x), x);
+}
+
+/**
+ * eˣ / 2 as a product of two powers, which overflows only where the result does. They share no node
+ * below x: cotangents that meet before they are halved would overflow earlier.
+ */
 function halfOfExp(x: Node): Node {
-  const root = ir.unary("exp", mul(x, 0.5));
-  return mul(mul(root, 0.5), root);
+  const lower = mul(sub(x, 2 * Math.LN2), 0.5);
+  return mul(ir.unary("exp", mul(x, 0.5)), ir.unary("exp", lower));
 }
 
 /** (eˣ − e⁻ˣ) / 2, accurate near 0 and finite wherever the result is. */
@@ -47,13 +55,18 @@ export function sinh(x: Node): Node {
     // The unused branch sees 0, so that neither it nor its gradient overflows.
     const near = where(small, a, 0);
     const inner = mul(sub(expm1(near), expm1(neg(near))), 0.5);
-    return where(small, inner, sub(halfOfExp(a), halfOfExp(neg(a))));
+    const grown = halfOfExp(sizeOf(a));
+    const outer = sub(grown, div(0.25, grown));
+    return where(small, inner, where(lt(a, 0), neg(outer), outer));
   });
 }
 
 /** (eˣ + e⁻ˣ) / 2, finite wherever the result is. */
 export function cosh(x: Node): Node {
-  return inComputeDType(x, (a) => add(halfOfExp(a), halfOfExp(neg(a))));
+  return inComputeDType(x, (a) => {
+    const grown = halfOfExp(sizeOf(a));
+    return add(grown, div(0.25, grown));
+  });
 }
 
 /** Above it x² + 1 and x² − 1 round to x², and 2x is the whole sum. */
