@@ -5,7 +5,7 @@ import { isFloat, promote } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { formatShape } from "../../ir/shape.ts";
 import { computeDType } from "./operands.ts";
-import { cubic } from "./resample.ts";
+import { cubic } from "./resample-kernels.ts";
 
 /** What {@link gridSample} sees outside x. */
 export type GridPadding = "zeros" | "border" | "reflection";

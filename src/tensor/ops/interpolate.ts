@@ -5,8 +5,9 @@ import type { Node } from "../../ir/node.ts";
 import { formatShape } from "../../ir/shape.ts";
 import { inComputeDType } from "./operands.ts";
 import { areaMatrix, filterMatrix, filters } from "./resample-filters.ts";
-import type { Resize } from "./resample.ts";
-import { cubic, linear, multiplyAlong, resizeNearest, resizeSmoothly } from "./resample.ts";
+import type { Resize } from "./resample-kernels.ts";
+import { cubic, linear } from "./resample-kernels.ts";
+import { multiplyAlong, resizeNearest, resizeSmoothly } from "./resample.ts";
 import type { Sizes } from "./spatial.ts";
 
 /** How {@link interpolate} computes values between elements. */

@@ -1,8 +1,8 @@
 import * as ir from "../../ir/build.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
-import type { Resize } from "./resample.ts";
-import { stepOf } from "./resample.ts";
+import type { Resize } from "./resample-kernels.ts";
+import { stepOf } from "./resample-kernels.ts";
 
 /** A filter for shrinking without aliasing: its width in source pixels at scale 1, and its value. */
 interface Filter {

@@ -2,79 +2,9 @@ import { range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { withShortAdjoint } from "./resample-adjoint.ts";
-
-/** How one dim changes its size. */
-export interface Resize {
-  readonly dim: number;
-  readonly from: number;
-  readonly to: number;
-  /** The user's factor, if positions follow it instead of the ratio of the sizes. */
-  readonly scale: number | null;
-  readonly alignCorners: boolean;
-}
-
-/** Weights of neighbours: the taps lie at ⌊position⌋ + 1 − count / 2 and after. */
-interface Kernel {
-  readonly taps: 2 | 4;
-  /** Weight of every tap as a function of the fraction of the position. */
-  readonly weights: (t: Node) => readonly Node[];
-}
-
-const affine = (x: Node, scale: number, offset: number): Node =>
-  ir.add(ir.mul(x, ir.fullLike(x, scale)), ir.fullLike(x, offset));
-
-/** 1 − 2.25 x² + 1.25 x³ for |x| ≤ 1: Keys' cubic with A = −0.75, torch's choice. */
-function cubicNear(x: Node): Node {
-  return affine(ir.mul(ir.mul(affine(x, 1.25, -2.25), x), x), 1, 1);
-}
-
-/** A (x³ − 5 x² + 8 x − 4) for 1 ≤ x ≤ 2. */
-function cubicFar(x: Node): Node {
-  return affine(ir.mul(affine(ir.mul(affine(x, 1, -5), x), 1, 8), x), -0.75, 3);
-}
-
-/** The two neighbours by distance. */
-export const linear: Kernel = { taps: 2, weights: (t) => [affine(t, -1, 1), t] };
-
-/** Four neighbours by Keys' cubic. */
-export const cubic: Kernel = {
-  taps: 4,
-  weights: (t) => [
-    cubicFar(affine(t, 1, 1)),
-    cubicNear(t),
-    cubicNear(affine(t, -1, 1)),
-    cubicFar(affine(t, -1, 2)),
-  ],
-};
-
-/** Source elements per result element. */
-export function stepOf({ from, to, scale, alignCorners }: Resize): number {
-  if (alignCorners) return to > 1 ? (from - 1) / (to - 1) : 0;
-  return scale === null ? from / to : 1 / scale;
-}
-
-/** A line of numbers along `dim`, repeated to `shape`. */
-export function along(line: Node, dim: number, shape: readonly number[]): Node {
-  return ir.expand(
-    ir.reshape(
-      line,
-      shape.map((_, i) => (i === dim ? line.shape[0] : 1)),
-    ),
-    shape,
-  );
-}
-
-/** The slices of x along `dim` that a line of indices names. */
-export function takeAlong(x: Node, index: Node, dim: number): Node {
-  return ir.gather(x, along(index, dim, x.shape.with(dim, index.shape[0])), dim);
-}
-
-const clampIndex = (index: Node, size: number): Node =>
-  ir.binary(
-    "min",
-    ir.binary("max", index, ir.fullLike(index, 0)),
-    ir.fullLike(index, Math.max(size - 1, 0)),
-  );
+import type { Kernel, Resize } from "./resample-kernels.ts";
+import { affine, clampIndex, stepOf, takeAlong, weightedSum } from "./resample-kernels.ts";
+import { resizeByLookup } from "./resample-lookup.ts";
 
 /** Whole factor by which the dim grows around its pixels' centres, or 0. */
 function wholeFactor({ from, to, scale, alignCorners }: Resize): number {
@@ -87,10 +17,6 @@ function wholeFactor({ from, to, scale, alignCorners }: Resize): number {
 function repeatEdges(x: Node, dim: number, count: number): Node {
   const edge = (at: number): Node => ir.expand(ir.narrow(x, dim, at, 1), x.shape.with(dim, count));
   return ir.concat([edge(0), x, edge(x.shape[dim] - 1)], dim);
-}
-
-function weightedSum(taps: readonly Node[], weights: readonly Node[]): Node {
-  return taps.map((tap, k) => ir.mul(tap, weights[k])).reduce((a, b) => ir.add(a, b));
 }
 
 /**
@@ -144,35 +70,6 @@ function resizeByPhases(
   const taps = range(kernel.taps).map(tapOf);
   const sum = weightedSum(taps, kernel.weights(t).map(fold));
   return ir.reshape(sum, padded.shape.with(dim, size * factor));
-}
-
-/** Position of every result element among the source's, f64: its fraction must keep its digits. */
-function positions(resize: Resize): Node {
-  const place = ir.cast(ir.iota([resize.to], 0), "f64");
-  const step = stepOf(resize);
-  return resize.alignCorners ? affine(place, step, 0) : affine(affine(place, 1, 0.5), step, -0.5);
-}
-
-/** Any resize: neighbours are looked up. */
-function resizeByLookup(x: Node, resize: Resize, kernel: Kernel): Node {
-  const { dim, from, to } = resize;
-  const raw = positions(resize);
-  const position = kernel.taps === 2 ? ir.binary("max", raw, ir.fullLike(raw, 0)) : raw;
-  const floor = ir.unary("floor", position);
-  const base = ir.binary("min", floor, ir.fullLike(floor, from - 1));
-  const t = ir.binary(
-    "min",
-    ir.binary("max", ir.sub(position, base), ir.fullLike(base, 0)),
-    ir.fullLike(base, 1),
-  );
-  const first = ir.cast(base, "i32");
-  const shape = x.shape.with(dim, to);
-  const taps = range(kernel.taps).map((k) => {
-    const index = ir.add(first, ir.fullLike(first, k + 1 - kernel.taps / 2));
-    return takeAlong(x, clampIndex(index, from), dim);
-  });
-  const weights = kernel.weights(t).map((w) => along(ir.cast(w, x.dtype), dim, shape));
-  return weightedSum(taps, weights);
 }
 
 /** Resizes dims by interpolating between neighbours; x is f32 or f64. */
