@@ -17,6 +17,8 @@ export type { ASGDGroupOptions, ASGDOptions } from "./asgd.ts";
 export { ASGD } from "./asgd.ts";
 export type { LAMBGroupOptions, LAMBOptions } from "./lamb.ts";
 export { LAMB } from "./lamb.ts";
+export type { Evaluation, LBFGSGroupOptions, LBFGSOptions, LBFGSState } from "./lbfgs.ts";
+export { LBFGS } from "./lbfgs.ts";
 export type { LionGroupOptions, LionOptions } from "./lion.ts";
 export { Lion } from "./lion.ts";
 export type { MuonGroupOptions, MuonOptions } from "./muon.ts";

@@ -175,6 +175,6 @@ function apply<H extends object>({ group, stored, options, copies, steps }: Plan
   group.steps.assign(stack(entries));
   group.options = options;
   group.restoreMomentum();
-  if (typeof stored.initialLr === "number") group.initialLr = stored.initialLr;
+  group.initialLr = typeof stored.initialLr === "number" ? stored.initialLr : stored.lr;
   group.lr = stored.lr;
 }

@@ -112,7 +112,8 @@ async function expectState(one: OptimizerCase, optimizer: Optimizer, parameters:
   }
 }
 
-const short = fixture.cases.filter((one) => one.gradients !== undefined);
+const short = fixture.cases.filter((one) => one.afterF64 !== undefined);
+const resumed = fixture.cases.filter((one) => one.saved !== undefined);
 const long = fixture.cases.filter((one) => one.gradientFormula !== undefined);
 const valuesOf = (names: readonly string[] = []) => names.map((name) => fixture.tensor(name).data);
 
@@ -160,6 +161,49 @@ describe("optimizers stay with PyTorch for a thousand steps", () => {
     const { history } = await follow(one, "f64", true);
     const limit = one.op === "Muon" ? 1e-5 : 1e-12;
     expect(drift(history, valuesOf(one.finalF64))).toBeLessThan(limit);
+  });
+});
+
+describe("states that PyTorch wrote", () => {
+  function restore({ op, parameters: names, saved }: OptimizerCase, state?: object) {
+    const parameters = names.map((name) => fromFixture(fixture.tensor(name)));
+    // Another learning rate and defaults: the state brings the options along.
+    const extra = op === "SGD" || op === "RMSprop" ? { momentum: 0.1 } : {};
+    const shape = { amsgrad: op === "Adam", centered: op === "RMSprop", ...extra };
+    const make = (optim as unknown as Record<string, Constructor>)[op];
+    const optimizer = new make(parameters, { lr: 0.7, ...shape });
+    const tensors = Object.entries(saved?.state ?? {}).map(([number, own]) => {
+      const entries = Object.entries(own).map(([key, value]) => {
+        return [
+          key,
+          typeof value === "number" ? value : fromFixture(fixture.tensor(value)),
+        ] as const;
+      });
+      return [Number(number), Object.fromEntries(entries)] as const;
+    });
+    const written = { state: new Map(tensors), param_groups: saved?.param_groups ?? [] };
+    optimizer.loadStateDict((state ?? written) as optim.TorchOptimizerState);
+    return { optimizer, parameters };
+  }
+
+  async function finish(
+    { optimizer, parameters }: ReturnType<typeof restore>,
+    names: readonly string[],
+  ) {
+    for (let t = 6; t < 12; t++) optimizer.step(names.map((name) => row(name, t, "f32")));
+    return Promise.all(parameters.map(async (parameter) => [...(await parameter.data())]));
+  }
+
+  it.each(resumed)("$name go on as PyTorch's optimizer did", async (one) => {
+    const { gradients = [], final } = one;
+    const first = restore(one);
+    expect(first.optimizer.paramGroups[0].initialLr).toBe(first.optimizer.paramGroups[0].lr);
+    const again = optim.toTorchState(first.optimizer.stateDict());
+    expect(Object.keys(again.param_groups[0])).toContain("initial_lr");
+    const second = restore(one, again);
+    const end = await finish(first, gradients);
+    expect(drift(end, valuesOf(final))).toBeLessThan(2e-7);
+    expect(await finish(second, gradients)).toEqual(end);
   });
 });
 

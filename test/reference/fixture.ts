@@ -82,6 +82,11 @@ export interface OptimizerCase {
   /** Final state per parameter: tensor names, and `step` as a number. */
   readonly state?: readonly Readonly<Record<string, string | number>>[];
   readonly stateF64?: readonly Readonly<Record<string, string | number>>[];
+  /** What `state_dict()` gave at `parameters`; the second half of the gradients leads to `final`. */
+  readonly saved?: {
+    readonly state: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+    readonly param_groups: readonly Readonly<Record<string, unknown>>[];
+  };
 }
 
 export interface ScheduleCase {
@@ -102,6 +107,19 @@ export interface AveragingCase {
   readonly op: string;
   readonly after: Readonly<Record<string, string>>;
   readonly refreshed: Readonly<Record<string, string>>;
+}
+
+export interface LbfgsCase {
+  readonly name: string;
+  readonly op: "rosenbrock" | "classes";
+  readonly args: Arguments;
+  readonly parameters: readonly string[];
+  /** Before each step. */
+  readonly losses: readonly number[];
+  /** Of the closure, after each step. */
+  readonly evaluations: readonly number[];
+  /** Per step, the parameters after it. */
+  readonly after: readonly (readonly string[])[];
 }
 
 export interface ModelCase {
@@ -207,6 +225,7 @@ export interface AreaCases {
   readonly optimizer: OptimizerCase;
   readonly schedule: ScheduleCase;
   readonly averaging: AveragingCase;
+  readonly lbfgs: LbfgsCase;
   readonly model: ModelCase;
   readonly storage: StorageCase;
   readonly formats: FormatCase;
