@@ -3,6 +3,7 @@ import { Cell } from "../engine/cell.ts";
 import type { Slot } from "../engine/trace.ts";
 import { Trace, currentTrace, withTrace } from "../engine/trace.ts";
 import * as ir from "../ir/build.ts";
+import { topologicalOrder } from "../ir/graph.ts";
 import { LoopBody } from "../ir/loop.ts";
 import type { Node } from "../ir/node.ts";
 import { formatShape, normalizeDim, sameShape } from "../ir/shape.ts";
@@ -92,6 +93,24 @@ interface LoopParts {
   readonly conditional: boolean;
 }
 
+/**
+ * A loop over nothing but states that follow from themselves, as those of generators do: what
+ * happens to the loop that draws (vmap, a result that nobody reads) then does not concern them.
+ */
+function stateLoop(updated: RecordedBody["updated"], length: number): Node | null {
+  const body = new LoopBody(
+    updated.map(({ own }) => own),
+    updated.map(({ next }) => next),
+  );
+  const inputs = new Set<Node>(body.inputs);
+  const reads = topologicalOrder(body.outputs).filter((node) => node.op === "input");
+  if (updated.length === 0 || reads.some((node) => !inputs.has(node))) return null;
+  return ir.loop(
+    updated.map(({ tensor }) => tensor.node),
+    { body, carries: updated.length, slices: 0, length, reverse: false, conditional: false },
+  );
+}
+
 /** Makes the loop, gives outer tensors their new values, and returns what `derive` needs. */
 function makeLoop(
   parts: LoopParts,
@@ -119,8 +138,13 @@ function makeLoop(
     reverse: parts.reverse,
     conditional: parts.conditional,
   });
+  const states = updated.map(({ tensor }) => tensor);
+  const alone = parts.conditional ? null : stateLoop(updated, parts.length);
   updated.forEach(({ tensor }, i) => {
-    const next = derive(sources, ir.part(loop, count + i));
+    const next =
+      alone === null
+        ? derive(sources, ir.part(loop, count + i))
+        : derive(states, ir.part(alone, i));
     tensor.assign(next);
     next.dispose();
   });

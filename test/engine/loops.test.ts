@@ -443,6 +443,22 @@ describe("scan under vmap", () => {
     }
   });
 
+  it("lets all elements draw the same numbers, and leaves the generator usable", async () => {
+    const generator = new Generator(9);
+    const run = (x: Tensor): Tensor => {
+      const step = (v: Tensor) => [v.add(random.uniform([2], { generator })), null] as const;
+      return scan(step, x, null, { length: 3 }).carry;
+    };
+    const found = vmap(run, { randomness: "same" })(zeros([4, 2]));
+    const after = random.uniform([2], { generator });
+    const again = new Generator(9);
+    let wanted = zeros([2]);
+    for (let i = 0; i < 3; i++) wanted = wanted.add(random.uniform([2], { generator: again }));
+    expect(await difference([found], [stack([wanted, wanted, wanted, wanted])])).toBeLessThan(1e-6);
+    expect(await difference([after], [random.uniform([2], { generator: again })])).toBe(0);
+    expect(() => vmap(run)(zeros([4, 2]))).toThrow("one key per batch element");
+  });
+
   it("has gradients, and batches gradients", async () => {
     const w = tensor(
       [
