@@ -27,6 +27,7 @@ export {
   full,
   fullLike,
   linspace,
+  logspace,
   ones,
   onesLike,
   tensor,
@@ -39,6 +40,7 @@ export {
   atleast2d,
   atleast3d,
   blockDiag,
+  broadcastShapes,
   broadcastTensors,
   bucketize,
   cartesianProd,
@@ -48,6 +50,7 @@ export {
   cumulativeTrapezoid,
   dstack,
   einsum,
+  gradient,
   histogram,
   hstack,
   isin,
@@ -58,6 +61,7 @@ export {
   trapezoid,
   trilIndices,
   triuIndices,
+  unravelIndex,
   vstack,
   where,
 } from "./tensor/functions.ts";
@@ -92,5 +96,13 @@ export { corrcoef, cov, cross, inner, kron } from "./tensor/products.ts";
 export { realize, realizeSync } from "./tensor/realize.ts";
 export type { TensorLike, TensorOptions, TensorValuesAndIndices } from "./tensor/tensor.ts";
 export { Tensor } from "./tensor/tensor.ts";
+export type { WindowOptions } from "./tensor/windows.ts";
+export {
+  bartlettWindow,
+  blackmanWindow,
+  hammingWindow,
+  hannWindow,
+  kaiserWindow,
+} from "./tensor/windows.ts";
 export type { VmapOptions } from "./tensor/vmap.ts";
 export { vmap } from "./tensor/vmap.ts";

@@ -141,6 +141,20 @@ export function linspace(
   return lazy(ir.where(isLow, low, high), options);
 }
 
+/** base^x for `steps` evenly spaced x from `start` to `end`; the base is 10 by default. */
+export function logspace(
+  start: number,
+  end: number,
+  steps: number,
+  { base = 10, ...options }: TensorOptions & { readonly base?: number } = {},
+): Tensor {
+  const powers = linspace(start, end, steps, { ...options, dtype: "f64" });
+  return powers
+    .mul(Math.log(base))
+    .exp()
+    .to(options.dtype ?? "f32");
+}
+
 /** Ones on the diagonal, zeros elsewhere. */
 export function eye(
   rows: number,

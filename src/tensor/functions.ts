@@ -2,7 +2,7 @@ import { ShapeError } from "../base/errors.ts";
 import * as ir from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
-import { formatShape } from "../ir/shape.ts";
+import { broadcastShapes as commonShape, formatShape } from "../ir/shape.ts";
 import * as diagonals from "./ops/diagonals.ts";
 import { einsum as einsumNodes } from "./ops/einsum.ts";
 import * as joining from "./ops/joining.ts";
@@ -254,4 +254,22 @@ export function tensordot(
  */
 export function after(x: Tensor, others: readonly Tensor[]): Tensor {
   return derive([x, ...others], ir.barrier(x.node, nodesOf(others)));
+}
+
+/**
+ * Slopes of samples on a grid by central differences: one tensor per dim.
+ * @example gradient(tensor([1, 4, 9, 16]))[0] // [3, 4, 6, 7]
+ */
+export function gradient(x: Tensor, options?: running.GradientOptions): Tensor[] {
+  return deriveAll([x], running.gradient(x.node, options));
+}
+
+/** The coordinates of row-major places in a shape, one tensor per dim. */
+export function unravelIndex(places: Tensor, shape: Shape): Tensor[] {
+  return deriveAll([places], searching.unravel(places.node, shape));
+}
+
+/** The shape that tensors of these shapes broadcast to. @throws {ShapeError} if they do not. */
+export function broadcastShapes(...shapes: readonly Shape[]): Shape {
+  return commonShape("broadcastShapes", ...shapes);
 }

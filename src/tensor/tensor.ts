@@ -499,6 +499,27 @@ export class Tensor {
     return pair(this, other, arithmetic.logaddexp);
   }
 
+  /** P(x, other), the regularised lower incomplete gamma function. */
+  igamma(other: TensorLike): Tensor {
+    return pair(this, other, specialGamma.gammainc);
+  }
+
+  /** Q(x, other) = 1 − P(x, other). */
+  igammac(other: TensorLike): Tensor {
+    return pair(this, other, specialGamma.gammaincc);
+  }
+
+  /** Mantissa in ±[½, 1) and exponent (i32) with x = mantissa · 2^exponent. */
+  frexp(): { readonly mantissa: Tensor; readonly exponent: Tensor } {
+    const { mantissa, exponent } = numeric.frexp(this.node);
+    return { mantissa: derive([this], mantissa), exponent: derive([this], exponent) };
+  }
+
+  /** x itself. */
+  positive(): Tensor {
+    return this;
+  }
+
   /** −x. */
   neg(): Tensor {
     return derive([this], arithmetic.neg(this.node));
@@ -1397,6 +1418,12 @@ export class Tensor {
     return this.reshape(other.shape);
   }
 
+  /** Summed down to a shape that broadcasts to this one. */
+  sumToSize(shape: Shape): Tensor {
+    broadcastShapes("sumToSize", this.shape, shape);
+    return derive([this], ir.sumTo(this.node, shape));
+  }
+
   /** Columns in reverse order: dim 1. */
   fliplr(): Tensor {
     return this.flip(1);
@@ -1593,6 +1620,14 @@ export class Tensor {
   /** Counts of elements in equal bins; elements outside and NaN do not count. */
   histc(options?: searching.HistcOptions): Tensor {
     return derive([this], searching.histc(this.node, options));
+  }
+
+  /**
+   * As `nonzero`, with a fixed number of rows, so that it works inside jit: missing ones are filled,
+   * surplus ones dropped.
+   */
+  nonzeroStatic(size: number, options?: { readonly fillValue?: number }): Tensor {
+    return derive([this], searching.nonzeroStatic(this.node, size, options));
   }
 
   // Results whose shape depends on values: they read, so they are asynchronous and refuse jit

@@ -4,7 +4,7 @@ import type { DType } from "../../ir/dtype.ts";
 import { isFloat, isInteger } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { abs, add, div, log, logaddexp, maximum, minimum, mul, pow, sub } from "./arithmetic.ts";
-import { eq, isinf, isnan, le, logicalAnd, logicalOr, lt, where } from "./logic.ts";
+import { eq, ge, isinf, isnan, le, logicalAnd, logicalOr, lt, where } from "./logic.ts";
 import type { Operand } from "./operands.ts";
 import { broadcastOperands, commonDType, computeDType, isHalf, toFloat } from "./operands.ts";
 import { stopGradient } from "./stop-gradient.ts";
@@ -97,6 +97,22 @@ export function ldexp(x: Operand, exponent: Operand): Node {
     const half = stopGradient(ir.unary("floor", mul(n, 0.5)));
     return mul(mul(a, pow(2, half)), pow(2, sub(n, half)));
   });
+}
+
+/** Mantissa in ±[½, 1) and exponent (i32) with x = mantissa · 2^exponent; 0 and 0 for 0. */
+export function frexp(x: Node): { readonly mantissa: Node; readonly exponent: Node } {
+  const source = toFloat(x);
+  const wide = ir.cast(source, "f64");
+  const plain = logicalOr(eq(wide, 0), ir.unary("not", lt(abs(wide), Infinity)));
+  const size = where(plain, 1, abs(stopGradient(wide)));
+  const guess = ir.unary("floor", mul(log(size), Math.LOG2E));
+  const scaled = (by: Node): Node => ldexp(size, ir.neg(by));
+  // The logarithm may be off by one next to powers of two.
+  const low = where(lt(scaled(guess), 1), sub(guess, 1), guess);
+  const exact = add(where(ge(scaled(low), 2), add(low, 1), low), 1);
+  const exponent = where(plain, 0, exact);
+  const mantissa = ir.cast(ldexp(wide, ir.neg(exponent)), source.dtype);
+  return { mantissa, exponent: ir.cast(exponent, "i32") };
 }
 
 /** aᵇ in floats: integers count as f32. */

@@ -103,3 +103,49 @@ export function cumulativeTrapezoid(y: Node, options: TrapezoidOptions = {}): No
   const [areas, axis] = trapezoids("cumulativeTrapezoid", y, options);
   return cumsum(areas, axis);
 }
+
+/** Options of {@link gradient}. */
+export interface GradientOptions {
+  /** Distance of neighbours, of all dims or of each. @defaultValue 1 */
+  readonly spacing?: number | readonly number[];
+  /** Dims to differentiate along; all without it. */
+  readonly dim?: number | readonly number[] | null;
+  /** Order of the differences at the borders. @defaultValue 1 */
+  readonly edgeOrder?: 1 | 2;
+}
+
+function slopeAlong(x: Node, axis: number, step: number, edgeOrder: 1 | 2): Node {
+  const size = x.shape[axis];
+  if (size < edgeOrder + 1) {
+    throw new ShapeError(
+      `gradient: dim ${axis} must have more than ${edgeOrder} elements, got ${formatShape(x.shape)}`,
+    );
+  }
+  const at = (start: number, count = 1): Node => ir.narrow(x, axis, start, count);
+  const inner = mul(sub(at(2, size - 2), at(0, size - 2)), 0.5 / step);
+  const edge = (first: number, towards: 1 | -1): Node => {
+    const [a, b] = [at(first), at(first + towards)];
+    if (edgeOrder === 1) return mul(sub(b, a), towards / step);
+    const third = at(first + 2 * towards);
+    const bent = sub(sub(mul(b, 4), mul(a, 3)), third);
+    return mul(bent, (0.5 * towards) / step);
+  };
+  return ir.concat([edge(0, 1), inner, edge(size - 1, -1)], axis);
+}
+
+/** Slopes of samples on a grid by central differences, one node per dim. */
+export function gradient(
+  x: Node,
+  { spacing = 1, dim, edgeOrder = 1 }: GradientOptions = {},
+): Node[] {
+  const source = toFloat(x);
+  const list = dim == null ? [...x.shape.keys()] : typeof dim === "number" ? [dim] : dim;
+  const axes = list.map((d) => normalizeDim("gradient", d, x.shape.length));
+  const steps = typeof spacing === "number" ? axes.map(() => spacing) : spacing;
+  if (steps.length !== axes.length) {
+    throw new ConfigError(
+      `gradient: needs one spacing per dim, got ${steps.length} for ${axes.length}`,
+    );
+  }
+  return axes.map((axis, i) => slopeAlong(source, axis, steps[i], edgeOrder));
+}

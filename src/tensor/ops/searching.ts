@@ -6,7 +6,18 @@ import type { Node } from "../../ir/node.ts";
 import { formatShape, sameShape } from "../../ir/shape.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { gather, sort } from "./indexing.ts";
-import { eq, ge, isnan, le, logicalAnd, logicalNot, logicalOr, lt, where } from "./logic.ts";
+import {
+  eq,
+  ge,
+  isnan,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  lt,
+  toBool,
+  where,
+} from "./logic.ts";
 import type { Operand } from "./operands.ts";
 import { broadcastOperands, commonDType, toFloat, toNode } from "./operands.ts";
 
@@ -209,4 +220,43 @@ function evenEdges(x: Node, bins: number, range: readonly [number, number] | und
     add(a, mul(steps, step)),
     sub(b, mul(sub(bins, steps), step)),
   );
+}
+
+/** Coordinates of the first `size` elements that are not zero, i32 [size, rank], then fillers. */
+export function nonzeroStatic(
+  x: Node,
+  size: number,
+  { fillValue = -1 }: { readonly fillValue?: number } = {},
+): Node {
+  if (!Number.isInteger(size) || size < 0) {
+    throw new ConfigError(`nonzeroStatic: size must be an integer ≥ 0, got ${size}`);
+  }
+  const count = product(x.shape);
+  const rank = x.shape.length;
+  if (count === 0 || size === 0) return ir.full([size, rank], fillValue, "i32");
+  const flags = ir.reshape(toBool(x), [count]);
+  const order = sub(ir.scan(ir.cast(flags, "i32"), 0, "sum"), 1);
+  // Those that do not count are written to one place behind the result.
+  const place = where(logicalAnd(flags, lt(order, size)), order, size);
+  const none = ir.full([size + 1], -1, "i32");
+  const flat = ir.narrow(ir.scatter(none, place, ir.iota([count], 0), 0, "set"), 0, 0, size);
+  const missing = lt(flat, 0);
+  const columns = unravel(where(missing, 0, flat), x.shape).map((node) =>
+    ir.reshape(where(missing, fillValue, node), [size, 1]),
+  );
+  return rank === 0 ? ir.full([size, 0], 0, "i32") : ir.concat(columns, 1);
+}
+
+/** The coordinates of row-major places, one node per dim. */
+export function unravel(places: Node, shape: readonly number[]): Node[] {
+  let rest = places;
+  return shape
+    .toReversed()
+    .map((size) => {
+      const divisor = ir.fullLike(rest, Math.max(size, 1));
+      const coordinate = ir.binary("rem", rest, divisor);
+      rest = ir.div(rest, divisor);
+      return coordinate;
+    })
+    .toReversed();
 }

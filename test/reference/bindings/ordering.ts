@@ -47,6 +47,11 @@ const samples =
   (operands, args) =>
     call(at(operands, 0), operands.length > 1 ? { ...args, x: operands[1] } : args);
 
+const window =
+  (call: (length: number, options: object) => Tensor): Binding =>
+  (_, { length, ...rest }) =>
+    call(Number(length), rest);
+
 /** Ops of the areas `special` and `sorting`. */
 export const ordering: Readonly<Record<string, Binding>> = {
   asinh: method("asinh"),
@@ -126,6 +131,24 @@ export const ordering: Readonly<Record<string, Binding>> = {
   },
   trapezoid: samples(athanor.trapezoid),
   cumulativeTrapezoid: samples(athanor.cumulativeTrapezoid),
+  gradient: (operands, args) => athanor.gradient(at(operands, 0), args as object),
+  unravelIndex: (operands, { shape }) =>
+    athanor.unravelIndex(at(operands, 0), shape as readonly number[]),
+  nonzeroStatic: method("nonzeroStatic", "size"),
+  frexp: (operands) => {
+    const { mantissa, exponent } = at(operands, 0).frexp();
+    return [mantissa, exponent];
+  },
+  sumToSize: method("sumToSize", "shape"),
+  hannWindow: window(athanor.hannWindow),
+  hammingWindow: window(athanor.hammingWindow),
+  blackmanWindow: window(athanor.blackmanWindow),
+  bartlettWindow: window(athanor.bartlettWindow),
+  kaiserWindow: window(athanor.kaiserWindow),
+  logspace: (_, { start, end, steps, ...rest }) =>
+    athanor.logspace(Number(start), Number(end), Number(steps), rest),
+  igamma: method("igamma"),
+  igammac: method("igammac"),
   nansum: method("nansum"),
   nanmean: method("nanmean"),
   aminmax: (operands, args) => {
