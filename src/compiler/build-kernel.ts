@@ -3,7 +3,7 @@ import type { Node } from "../ir/node.ts";
 import { numel } from "../ir/shape.ts";
 import type { Axis, Form } from "./affine.ts";
 import { axisForm, combineForms, flatForm, makeAxis } from "./affine.ts";
-import { expressionOperands, walkExpressions } from "./kernel.ts";
+import { expressionOperands, formOperands, walkExpressions } from "./kernel.ts";
 import type { Expression, Kernel, Phase, Statement } from "./kernel.ts";
 import type { LoopGroup, Member } from "./loop-group.ts";
 import { loadsOf } from "./loop-group.ts";
@@ -366,8 +366,9 @@ export function buildSpecialKernels(node: Node, isValue: IsValue): Kernel[] {
 /** dtypes a kernel touches: it runs on scalars if one of them is f64. */
 export function kernelDTypes(kernel: Kernel): Set<DType> {
   const found = new Set<DType>();
-  const roots = kernel.phases.flatMap((phase) => phase.statements.map((part) => part.value));
-  walkExpressions(roots, (expression) => found.add(expression.dtype));
+  const statements = kernel.phases.flatMap((phase) => phase.statements);
+  const places = statements.flatMap((part) => ("form" in part ? formOperands(part.form) : []));
+  walkExpressions([...statements.map((part) => part.value), ...places], (expression) => found.add(expression.dtype));
   for (const phase of kernel.phases) {
     for (const part of phase.statements) if ("target" in part) found.add(part.target.dtype);
   }

@@ -123,7 +123,7 @@ export function expressionOperands(expression: Expression): readonly Expression[
 }
 
 /** Expressions the dynamic axes of a form are computed from. */
-function formOperands(form: Form): Expression[] {
+export function formOperands(form: Form): Expression[] {
   return form.terms.flatMap((term) => (term.axis.dynamic === null ? [] : [term.axis.dynamic]));
 }
 

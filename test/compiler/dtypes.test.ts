@@ -97,3 +97,15 @@ describe("one kernel of several dtypes", () => {
     expect(compare("f32", build)).toBe(6);
   });
 });
+
+describe("a place that is computed in f64", () => {
+  it("is found by scatters and gathers of f32", () => {
+    const build = ({ input }: Scene): Node[] => {
+      const x = input([9]);
+      const halves = b.scan(b.full([9], 0.5, "f64"), 0, "sum"); // a buffer of f64
+      const index = b.cast(halves, "i32");
+      return [b.scatter(b.fullLike(x, 0), index, x, 0, "add"), b.gather(x, index, 0)];
+    };
+    expect(compare("f32", build)).toBe(2);
+  });
+});

@@ -113,7 +113,7 @@ export function pdist(x: Node, { p = 2 }: DistanceOptions = {}): Node {
     throw new ShapeError(`pdist: x must be [N, M], got ${formatShape(x.shape)}`);
   }
   const [rows, columns] = x.shape;
-  const count = (rows * (rows - 1)) / 2;
+  const count = rows < 2 ? 0 : (rows * (rows - 1)) / 2;
   return inComputeDType(toFloat(x), (a) => {
     if (count === 0 || columns === 0) return ir.full([count], 0, a.dtype);
     const [left, right] = pairRows(rows).map((index) => {
