@@ -16,12 +16,13 @@ import type { LoadOptions, TensorInfo, TensorSource } from "./tensor-source.ts";
 import { readAll } from "./tensor-source.ts";
 import { isLegacyTorch } from "./torch/legacy-storages.ts";
 import { saveTorch } from "./torch/save-torch.ts";
+import { isTar } from "./torch/tar-storages.ts";
 import { TorchFile } from "./torch/torch-file.ts";
 import { findTorchPickle } from "./torch/zip-storages.ts";
 import { ZipArchive } from "./zip/zip-archive.ts";
 
 /** Bytes that tell the formats apart. */
-const startBytes = 64;
+const startBytes = 512;
 
 /**
  * Opens a file of tensors, whatever its format: safetensors, `.npy`, `.npz`, `.pt` and `.pth` of
@@ -50,7 +51,7 @@ async function sniff(source: ByteSource): Promise<TensorSource> {
   const start = await source.read(0, Math.min(source.size, startBytes));
   if (isGguf(start)) return GgufFile.over(source);
   if (isNpy(start)) return NpyFile.over(source);
-  if (isLegacyTorch(start)) return TorchFile.over(source);
+  if (isLegacyTorch(start) || isTar(start)) return TorchFile.over(source);
   if (start[0] === 0x50 && start[1] === 0x4b) {
     const archive = await ZipArchive.open(source, "zip");
     const isTorch = findTorchPickle(archive) !== undefined;

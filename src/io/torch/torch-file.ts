@@ -1,7 +1,7 @@
-import { CheckpointError } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ByteSource, FileInput } from "../byte-source.ts";
 import { openSource } from "../byte-source.ts";
+import { damagedFile } from "../damaged-file.ts";
 import type { LoadOptions, TensorSource } from "../tensor-source.ts";
 import { missingTensor } from "../tensor-source.ts";
 import { ZipArchive } from "../zip/zip-archive.ts";
@@ -9,6 +9,7 @@ import { isLegacyTorch, readLegacyParts } from "./legacy-storages.ts";
 import type { TorchLeaf } from "./torch-contents.ts";
 import { nameLeaves, plainContents, readContents, requireModestSize } from "./torch-contents.ts";
 import type { UnknownClasses } from "./torch-globals.ts";
+import { isTar, readTarParts } from "./tar-storages.ts";
 import type { StorageReader, TorchTensorInfo } from "./torch-tensor.ts";
 import type { TorchParts } from "./zip-storages.ts";
 import { readZipParts } from "./zip-storages.ts";
@@ -121,17 +122,17 @@ async function readZip(
   if (start[0] === 0x50 && start[1] === 0x4b) {
     return readZipParts(await ZipArchive.open(source, format), unknownClasses);
   }
-  const isTar = String.fromCharCode(...start.subarray(257, 262)) === "ustar";
-  const got = isTar ? "the tar format of torch before 0.1.10" : "other bytes";
-  throw new CheckpointError(
-    `torch: a file must be a zip or a legacy stream of torch.save, got ${got} in ${source.name}; ` +
-      "load it with torch and save it again",
-    { details: { file: source.name } },
+  if (isTar(start)) return readTarParts(source, unknownClasses);
+  throw damagedFile(
+    format,
+    source.name,
+    "a file must be a zip, a legacy stream or a tar of torch.save",
+    "other bytes",
   );
 }
 
 /**
- * Opens a file of `torch.save` without running anything in it: the zip format and the one before
+ * Opens a file of `torch.save` without running anything in it: the zip format and those before
  * torch 1.6. The pickle is read, tensors are read when `get` asks for them.
  *
  * @throws {CheckpointError} if the file is missing or damaged, or holds classes other than tensors

@@ -72,6 +72,9 @@ const names: ReadonlySet<string> = new Set([
   "torch.nn.parameter.Buffer",
 ]);
 
+/** Names of tensor types in the oldest files. */
+const tensorClass = /^torch\.(cuda\.)?(Double|Float|Half|Long|Int|Short|Char|Byte)Tensor$/;
+
 /** Modules under names that Python 2 and older versions gave them. */
 function canonical(name: string): string {
   return name
@@ -103,7 +106,7 @@ function makeGlobal(name: string, file: string, unknown: UnknownClasses): Pickle
   const plain = canonical(name);
   if (Object.hasOwn(calls, plain)) return pickleGlobal(plain, (args) => calls[plain](args, file));
   const isDType = (dtypeOfGlobal(plain) ?? dtypeOfStorage(plain)) !== undefined;
-  if (isDType || names.has(plain)) return pickleGlobal(plain);
+  if (isDType || names.has(plain) || tensorClass.test(plain)) return pickleGlobal(plain);
   if (unknown === "keep") return pickleGlobal(name, (args) => new PickleObject(name, args));
   throw new CheckpointError(
     `torch: a file may hold tensors and plain data only, got the class or function "${plain}" in ` +
