@@ -73,6 +73,12 @@ const families: Readonly<Record<string, readonly [count: number, build: Build]>>
   Bernoulli: [1, (variant, p) => new distributions.Bernoulli(chances(variant, p))],
   Geometric: [1, (variant, p) => new distributions.Geometric(chances(variant, p))],
   Binomial: [1, (variant, p) => new distributions.Binomial(6, chances(variant, p))],
+  HalfCauchy: [1, (_, a) => new distributions.HalfCauchy(a)],
+  Pareto: [2, (_, a, b) => new distributions.Pareto(a, b)],
+  Weibull: [2, (_, a, b) => new distributions.Weibull(a, b)],
+  InverseGamma: [2, (_, a, b) => new distributions.InverseGamma(a, b)],
+  NegativeBinomial: [1, (variant, p) => new distributions.NegativeBinomial(4, chances(variant, p))],
+  Multinomial: [1, (variant, p) => new distributions.Multinomial(6, chances(variant, p) as object)],
   Poisson: [1, (_, a) => new distributions.Poisson(a)],
   Categorical: [1, (variant, p) => new Categorical(chances(variant, p) as object)],
   OneHotCategorical: [

@@ -131,7 +131,7 @@ export const ordering: Readonly<Record<string, Binding>> = {
   },
   trapezoid: samples(athanor.trapezoid),
   cumulativeTrapezoid: samples(athanor.cumulativeTrapezoid),
-  gradient: (operands, args) => athanor.gradient(at(operands, 0), args as object),
+  gradient: (operands, args) => athanor.gradient(at(operands, 0), args),
   unravelIndex: (operands, { shape }) =>
     athanor.unravelIndex(at(operands, 0), shape as readonly number[]),
   nonzeroStatic: method("nonzeroStatic", "size"),
