@@ -164,7 +164,7 @@ const maps = results.map(({ name, decays, errors }) => ({
 }));
 const seconds = Math.round((performance.now() - started) / 1000);
 mkdirSync(folder, { recursive: true });
-const picture = heatMaps(maps, { domain: [10, 40], markRows: true });
+const picture = heatMaps(maps, { domain: [9.5, 40], markRows: true, cell: 42 });
 writeFileSync(join(folder, "adamw-heatmap.svg"), picture.html);
 const settings = { trained, tested, batchSize, epochs, seeds };
 writeFileSync(
