@@ -1,5 +1,4 @@
 import { ConfigError } from "../base/errors.ts";
-import { range } from "../base/integers.ts";
 import { arange } from "../tensor/factories.ts";
 import { where } from "../tensor/functions.ts";
 import { binomial, poisson } from "../tensor/random-rejection.ts";
@@ -194,6 +193,8 @@ export class Geometric extends ChanceDistribution {
 /** How many of `totalCount` trials succeed. */
 export class Binomial extends ChanceDistribution {
   readonly totalCount: Tensor;
+  /** The one count, known without reading if a number was given. */
+  readonly #count: number | undefined;
 
   /** @param options - `probs` or `logits`. */
   constructor(totalCount: TensorLike, options: ChanceOptions) {
@@ -205,6 +206,7 @@ export class Binomial extends ChanceDistribution {
     );
     const [chance, count] = broadcastParameters(value, totalCount);
     super("Binomial", options, chance);
+    this.#count = typeof totalCount === "number" ? totalCount : undefined;
     this.totalCount = count.to(chance.dtype);
   }
 
@@ -225,7 +227,8 @@ export class Binomial extends ChanceDistribution {
   }
 
   override expand(batchShape: Shape): Binomial {
-    return new Binomial(this.totalCount.expand(batchShape), this.expanded(batchShape));
+    const count = this.#count ?? this.totalCount.expand(batchShape);
+    return new Binomial(count, this.expanded(batchShape));
   }
 
   protected override draw(shape: Shape, options: SampleOptions): Tensor {
@@ -239,7 +242,7 @@ export class Binomial extends ChanceDistribution {
     return ways.add(x.mul(logits)).sub(n.mul(softplus(logits)));
   }
 
-  /** Summed over all outcomes; the number of trials is read for it and must be one for all. */
+  /** Summed over all outcomes; a tensor of trial counts is read for it and must hold one number. */
   override entropy(): Tensor {
     const outcomes = this.enumerateSupport();
     const log = this.logProb(outcomes);
@@ -247,12 +250,16 @@ export class Binomial extends ChanceDistribution {
   }
 
   override enumerateSupport({ expand = true }: { readonly expand?: boolean } = {}): Tensor {
-    const counts = Array.from(this.totalCount.dataSync());
-    const [count = 0] = counts;
-    if (counts.some((other) => other !== count)) {
+    const count = this.#count ?? this.#readCount();
+    return enumerated(count + 1, this.probs, this.batchShape, expand);
+  }
+
+  #readCount(): number {
+    const [count = 0, ...others] = Array.from(this.totalCount.dataSync());
+    if (others.some((other) => other !== count)) {
       throw new ConfigError("Binomial: enumerateSupport needs one totalCount for the whole batch");
     }
-    return enumerated(range(count + 1).length, this.probs, this.batchShape, expand);
+    return count;
   }
 }
 
