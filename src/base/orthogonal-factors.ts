@@ -130,7 +130,9 @@ function completeBasis(basis: Float64Array, known: number, count: number, m: num
         for (let k = 0; k < m; k++) v[k] -= dot * basis[i * m + k];
       }
     }
-    const norm = Math.hypot(...v);
+    let square = 0;
+    for (let k = 0; k < m; k++) square += v[k] * v[k];
+    const norm = Math.sqrt(square);
     for (let k = 0; k < m; k++) v[k] /= norm;
   }
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from "athanor";
-import { arange, full, grad, init, jit, nn, random, tensor, zeros } from "athanor";
+import { arange, full, grad, init, jit, nn, random, tensor, vmap, zeros } from "athanor";
 import { beforeAll, describe, expect, it } from "vitest";
 
 const { affineGrid, fold, gridSample, interpolate, pixelShuffle, unfold } = nn.functional;
@@ -89,6 +89,36 @@ describe("interpolate", () => {
     expect(half.dtype).toBe("f16");
     const bytes = interpolate(ramp().to("u8"), { size: 3 });
     expect(bytes.dtype).toBe("u8");
+  });
+
+  it("is vectorised with its gradient", async () => {
+    const images = random.normal([3, 1, 2, 5, 6]);
+    for (const scaleFactor of [2, 1.7]) {
+      const resize = (x: Tensor): Tensor => interpolate(x, { scaleFactor, mode: "bilinear" });
+      const slope = (x: Tensor): Tensor => grad(resize(x).square().sum(), [x])[0];
+      const mapped = vmap(slope)(images);
+      for (let i = 0; i < 3; i++) {
+        const one = slope(images.select(0, i));
+        expect(await mapped.select(0, i).sub(one).abs().amax().item()).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  it("has gradients of gradients", async () => {
+    const x = random.normal([1, 1, 6, 7]);
+    const cubes = interpolate(x, { scaleFactor: 2, mode: "bicubic" }).pow(3).sum();
+    const first = grad(cubes, [x])[0];
+    const second = grad(first.square().sum(), [x])[0];
+    const step = 1e-2;
+    const moved = (by: number): Tensor => {
+      const bump = tensor([[[[by]]]]).pad([3, 3, 2, 3]);
+      const y = x.add(bump).detach();
+      const again = interpolate(y, { scaleFactor: 2, mode: "bicubic" }).pow(3).sum();
+      return grad(again, [y])[0].square().sum();
+    };
+    const slope = (await moved(step).sub(moved(-step)).item()) / (2 * step);
+    const exact = await second.index([0, 0, 2, 3]).item();
+    expect(Math.abs(slope - exact)).toBeLessThan(0.02 * (1 + Math.abs(exact)));
   });
 
   it("is the same when jitted", async () => {
