@@ -5,9 +5,13 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { requireInRange } from "./checks.ts";
 
 /** What can be averaged: tensors by name, or a module, which has them. */
-export type Averageable =
-  | Readonly<Record<string, Tensor>>
-  | { stateDict(): Readonly<Record<string, Tensor>> };
+export type Averageable = Readonly<Record<string, Tensor>> | WithState;
+
+/** Something that has tensors by name, as a module does. */
+export interface WithState {
+  /** The live tensors. */
+  stateDict(): Readonly<Record<string, Tensor>>;
+}
 
 /** How an average moves, from itself, the new value and the number of values it holds (f32 scalar). */
 export type AverageRule = (average: Tensor, value: Tensor, count: Tensor) => Tensor;

@@ -59,7 +59,7 @@ export class ChainedScheduler extends Scheduler {
 }
 
 /** Restores schedules inside of another; states without them are of an older version. */
-export function loadParts(
+function loadParts(
   owner: string,
   schedulers: readonly Scheduler[],
   { schedulers: parts }: SchedulerState,

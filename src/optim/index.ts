@@ -31,7 +31,12 @@ export type { RMSpropGroupOptions, RMSpropOptions } from "./rmsprop.ts";
 export { RMSprop } from "./rmsprop.ts";
 export type { RpropGroupOptions, RpropOptions } from "./rprop.ts";
 export { Rprop } from "./rprop.ts";
-export type { Averageable, AveragedModelOptions, AverageRule } from "./averaged-model.ts";
+export type {
+  Averageable,
+  AveragedModelOptions,
+  AverageRule,
+  WithState,
+} from "./averaged-model.ts";
 export { AveragedModel, getEmaAvgFn, getSwaAvgFn } from "./averaged-model.ts";
 export type { ClipGradNormOptions, ClipGradUnitsOptions, ClippedGradients } from "./clip.ts";
 export {

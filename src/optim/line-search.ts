@@ -22,7 +22,7 @@ export interface WolfeOptions {
 }
 
 /** Where the cubic through two points with slopes is lowest, kept inside the bounds. */
-export function cubicMinimum<G>(
+function cubicMinimum<G>(
   a: Trial<G>,
   b: Trial<G>,
   [low, high]: readonly [number, number] = [Math.min(a.t, b.t), Math.max(a.t, b.t)],

@@ -14,7 +14,9 @@ interface Normaliser {
 /** A module tree, as {@link updateBN} needs it. */
 export interface ModuleTree {
   readonly training: boolean;
+  /** Switches to training, or back. */
   train(mode?: boolean): unknown;
+  /** The module and all inside. */
   modules(): Iterable<unknown>;
 }
 
