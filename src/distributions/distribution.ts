@@ -163,7 +163,7 @@ export abstract class Distribution {
 }
 
 /** @throws {ConfigError} if a value is outside the set. */
-export function requireConstraint(what: string, value: Tensor, constraint: Constraint): void {
+function requireConstraint(what: string, value: Tensor, constraint: Constraint): void {
   const holds = constraint.check(value).all();
   if (holds.itemSync() === 0) {
     throw new ConfigError(`${what} must satisfy the constraint ${constraint.name}`);

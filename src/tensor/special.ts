@@ -28,7 +28,7 @@ export const gammaln: Unary = unary(gamma.lgamma);
 /** ψ(x), the derivative of ln Γ. */
 export const digamma: Unary = unary(gamma.digamma);
 /** As {@link digamma}. */
-export const psi: Unary = digamma;
+export const psi: Unary = unary(gamma.digamma);
 /** Hurwitz zeta function Σ (q + k)⁻ˢ over k ≥ 0, for s > 1. */
 export const zeta: Binary = binary(gamma.zeta);
 /** P(a, x), the regularised lower incomplete gamma function. */

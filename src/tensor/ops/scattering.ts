@@ -283,7 +283,7 @@ function placesOf(op: string, x: Node, indices: readonly Node[], from: number): 
  * Elements that index tensors name together for the dims from `from` on, as x[:, i, j] in Python:
  * the broadcast shape of the indices takes the place of those dims.
  */
-export function indexWith(x: Node, indices: readonly Node[], from = 0): Node {
+function indexWith(x: Node, indices: readonly Node[], from = 0): Node {
   const { flat, dims } = placesOf("index", x, indices, from);
   const joined = product(x.shape.slice(from, from + dims));
   const shape = [...x.shape.slice(0, from), joined, ...x.shape.slice(from + dims)];
