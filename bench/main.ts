@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { isInstalled, peersFolder } from "./contenders.ts";
 import { boundOf } from "./bounds.ts";
 import { writeDocs } from "./docs.ts";
+import { readmeTable } from "./readme.ts";
 import { describeMachine, loadWarning, machineLine } from "./machine.ts";
 import { measureRow } from "./measure.ts";
 import type { RowResult } from "./measure.ts";
@@ -26,7 +27,7 @@ usage: npm run bench -- [options]
   --quick           a fraction of the time, without the runs that take seconds
   --json            the results as JSON on standard output instead of tables
   --results FOLDER  where the results go as JSON (default: bench/results)
-  --write-docs      also puts the tables into docs/benchmarks.md
+  --write-docs      also puts the tables into docs/benchmarks.md and the README
   --install-peers   installs the other libraries into bench/peers, and ends
   --help            this text
 
@@ -158,6 +159,9 @@ const report = [
   ...(facts.length > 0 ? [`First calls and other facts, ms:\n\n${facts.join("\n")}`] : []),
 ].join("\n\n");
 console.log(options.json ? JSON.stringify(record, null, 2) : report);
-if (options["write-docs"]) writeDocs(report);
+if (options["write-docs"]) {
+  const where = `${machineLine(machine)}; ${record.date.slice(0, 10)}; milliseconds, medians.`;
+  writeDocs(report, `${readmeTable(results)}\n\n${where}`);
+}
 console.error(`results: ${path}`);
 process.exitCode = results.some(({ failures }) => failures.length > 0) ? 1 : 0;

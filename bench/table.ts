@@ -14,7 +14,7 @@ const formatRatio = (ratio: number): string => `${ratio.toFixed(ratio < 10 ? 2 :
 const formatShare = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
 /** A Markdown table with padded columns, numbers to the right. */
-function markdown(header: readonly string[], lines: readonly (readonly string[])[]): string {
+export function markdown(header: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = header.map((text, i) => Math.max(text.length, ...lines.map((l) => l[i].length)));
   const format = (cells: readonly string[]): string =>
     `| ${cells.map((text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join(" | ")} |`;
