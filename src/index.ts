@@ -45,6 +45,7 @@ export {
   bucketize,
   cartesianProd,
   cat,
+  cdist,
   columnStack,
   combinations,
   cumulativeTrapezoid,

@@ -111,6 +111,8 @@ export {
   NLLLoss,
   SmoothL1Loss,
 } from "./loss.ts";
+export type { LinearCrossEntropyLossOptions } from "./linear-cross-entropy.ts";
+export { LinearCrossEntropyLoss } from "./linear-cross-entropy.ts";
 export {
   CosineEmbeddingLoss,
   CTCLoss,
@@ -165,13 +167,10 @@ export {
   MaxPool3d,
 } from "./pooling.ts";
 export { LocalResponseNorm } from "./response-norm.ts";
-export type {
-  LSTMOptions,
-  RecurrentOptions,
-  RNNOptions,
-  SequenceOptions,
-} from "./recurrent.ts";
+export type { LSTMOptions, RecurrentOptions, RNNOptions, SequenceOptions } from "./recurrent.ts";
 export { GRU, LSTM, RNN } from "./recurrent.ts";
+export type { PadSequenceOptions } from "./sequence.ts";
+export { padSequence, unpadSequence } from "./sequence.ts";
 export type { RNNCellOptions } from "./recurrent-cell.ts";
 export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cell.ts";
 export { Flatten, Identity, Unflatten } from "./shaping.ts";

@@ -4,6 +4,8 @@ import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { broadcastShapes as commonShape, formatShape } from "../ir/shape.ts";
 import * as diagonals from "./ops/diagonals.ts";
+import type { DistanceOptions } from "./ops/distance.ts";
+import * as distance from "./ops/distance.ts";
 import { einsum as einsumNodes } from "./ops/einsum.ts";
 import * as joining from "./ops/joining.ts";
 import * as linear from "./ops/linear.ts";
@@ -272,4 +274,9 @@ export function unravelIndex(places: Tensor, shape: Shape): Tensor[] {
 /** The shape that tensors of these shapes broadcast to. @throws {ShapeError} if they do not. */
 export function broadcastShapes(...shapes: readonly Shape[]): Shape {
   return commonShape("broadcastShapes", ...shapes);
+}
+
+/** Distances between all rows of [..., P, M] and [..., R, M]: [..., P, R]; the norm's order is `p`. */
+export function cdist(a: Tensor, b: Tensor, options?: DistanceOptions): Tensor {
+  return derive([a, b], distance.cdist(a.node, b.node, options));
 }

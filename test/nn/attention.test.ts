@@ -1,5 +1,5 @@
 import type { Tensor } from "athanor";
-import { grad, init, jit, memoryStats, random, tensor } from "athanor";
+import { grad, init, jit, memoryStats, random, tensor, vmap } from "athanor";
 import * as nn from "athanor/nn";
 import { beforeAll, describe, expect, it } from "vitest";
 import { blockwiseAttention } from "../../src/tensor/blockwise-attention.ts";
@@ -117,6 +117,14 @@ describe("attention in blocks", () => {
     const [gradient] = grad(y, [value]);
     const inner = await gradient.mul(value).sum().item();
     expect(Number(inner) / Number(await dropped(value).square().sum().item())).toBeCloseTo(2, 4);
+  });
+
+  it("is a function like any other under vmap", async () => {
+    const [query, key, value] = operands([3], 130, 70);
+    const slope = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
+      grad(blockwiseAttention(q, k, v, { isCausal: true }).square().sum(), [k])[0];
+    const error = vmap(slope)(query, key, value).sub(slope(query, key, value));
+    expect(await error.abs().amax().item()).toBeLessThan(1e-5);
   });
 
   it("has second derivatives", async () => {

@@ -73,6 +73,12 @@ describe("loss modules", () => {
         functional.pairwiseDistance(x, y, { p: 1 }).sum(),
       ],
     ];
+    const fused = new nn.LinearCrossEntropyLoss(3, 5, { bias: true, weight: random.rand([5]) });
+    const { linear } = fused;
+    pairs.push([
+      fused.forward(x, classes),
+      functional.crossEntropy(linear.forward(x), classes, { weight: fused.weight }),
+    ]);
     for (const [module, call] of pairs) expect(await module.item()).toBe(await call.item());
     expect(Object.keys(new nn.MultiMarginLoss({ weight }).stateDict())).toEqual(["weight"]);
     expect(String(new nn.MarginRankingLoss({ margin: 0.3 }))).toBe("MarginRankingLoss(margin=0.3)");

@@ -107,6 +107,32 @@ describe("recurrent networks", () => {
   });
 });
 
+describe("sequences of different lengths", () => {
+  const sequences = [tensor([[1], [2], [3]]), tensor([[4]])];
+
+  it("are padded on either side, and cut again", async () => {
+    const padded = nn.padSequence(sequences, { batchFirst: true, paddingValue: -1 });
+    expect(await padded.squeeze({ dim: 2 }).tolist()).toEqual([
+      [1, 2, 3],
+      [4, -1, -1],
+    ]);
+    const left = nn.padSequence(sequences, { paddingSide: "left" });
+    expect(await left.squeeze({ dim: 2 }).tolist()).toEqual([
+      [1, 0],
+      [2, 0],
+      [3, 4],
+    ]);
+    const again = nn.unpadSequence(padded, [3, 1], { batchFirst: true });
+    expect(await Promise.all(again.map((x) => x.tolist()))).toEqual([[[1], [2], [3]], [[4]]]);
+  });
+
+  it("must agree in their other dims", () => {
+    expect(() => nn.padSequence([tensor([[1, 2]]), tensor([[1]])])).toThrow(
+      "padSequence: sequences must agree in all dims but 0, got [1, 2], [1, 1]",
+    );
+  });
+});
+
 describe("transformers", () => {
   it("drop in training only, and copy their layers", async () => {
     const layer = new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, batchFirst: true });

@@ -4,6 +4,8 @@ import { derive } from "../../tensor/tensor.ts";
 import type { Node } from "./apply.ts";
 import { unary } from "./apply.ts";
 
+export { cdist } from "../../tensor/functions.ts";
+
 type Distance<Options> = (a: Tensor, b: Tensor, options?: Options) => Tensor;
 
 function between<Options>(op: (a: Node, b: Node, options?: Options) => Node): Distance<Options> {
@@ -19,9 +21,6 @@ export const cosineSimilarity: Distance<ops.CosineSimilarityOptions> = between(
 export const pairwiseDistance: Distance<ops.PairwiseDistanceOptions> = between(
   ops.pairwiseDistance,
 );
-
-/** Distances between all rows of [..., P, M] and [..., R, M]: [..., P, R]. */
-export const cdist: Distance<ops.DistanceOptions> = between(ops.cdist);
 
 /** Distances between all pairs of rows of [N, M]: [N·(N−1)/2], the upper triangle of cdist. */
 export const pdist: (x: Tensor, options?: ops.DistanceOptions) => Tensor = unary(ops.pdist);

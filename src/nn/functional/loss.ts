@@ -157,13 +157,20 @@ export interface LinearCrossEntropyOptions extends WithTensors<ops.CrossEntropyO
   readonly linearBias?: Tensor | null | undefined;
 }
 
-/** {@link crossEntropy} of the logits linear(input, linearWeight, linearBias). */
+/**
+ * {@link crossEntropy} of the logits linear(input, linearWeight, linearBias). Shapes: input [N, in],
+ * linearWeight [C, …, in], linearBias [C, …] -> logits [N, C, …].
+ */
 export function linearCrossEntropy(
   input: Tensor,
   linearWeight: Tensor,
   target: Tensor,
   { linearBias, ...options }: LinearCrossEntropyOptions = {},
 ): Tensor {
-  const node = linear(input.node, linearWeight.node, optionalNode(linearBias));
-  return crossEntropy(derive(present([input, linearWeight, linearBias]), node), target, options);
+  const shape = linearWeight.shape.slice(0, -1);
+  const rows = linearWeight.flatten({ endDim: -2 });
+  const bias = linearBias?.flatten();
+  const node = linear(input.node, rows.node, optionalNode(bias));
+  const logits = derive(present([input, rows, bias]), node).unflatten(-1, shape);
+  return crossEntropy(logits, target, options);
 }
