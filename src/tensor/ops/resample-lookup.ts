@@ -30,14 +30,27 @@ function tapsAt(place: Node, resize: Resize, kernel: Kernel): Taps {
   return { indices, weights: kernel.weights(t) };
 }
 
-/** Resizes a dim by any factor: neighbours are looked up. */
-export function resizeByLookup(x: Node, resize: Resize, kernel: Kernel): Node {
-  const { dim, to } = resize;
-  const shape = x.shape.with(dim, to);
-  const { indices, weights } = tapsAt(ir.cast(ir.iota([to], 0), "f64"), resize, kernel);
+/** `count` results from number `start` on of a dim resized by any factor: neighbours are looked up. */
+export function lookUpResults(
+  x: Node,
+  resize: Resize,
+  kernel: Kernel,
+  start: number,
+  count: number,
+): Node {
+  const { dim } = resize;
+  const shape = x.shape.with(dim, count);
+  const place = affine(ir.cast(ir.iota([count], 0), "f64"), 1, start);
+  const { indices, weights } = tapsAt(place, resize, kernel);
   const taps = indices.map((index) => takeAlong(x, index, dim));
   const scales = weights.map((weight) => along(ir.cast(weight, x.dtype), dim, shape));
-  return withLookedUpAdjoint(weightedSum(taps, scales), x, resize, kernel);
+  return weightedSum(taps, scales);
+}
+
+/** Resizes a dim by any factor. */
+export function resizeByLookup(x: Node, resize: Resize, kernel: Kernel): Node {
+  const resized = lookUpResults(x, resize, kernel, 0, resize.to);
+  return withLookedUpAdjoint(resized, x, resize, kernel);
 }
 
 /** Before this no result reads element j, as a function of j: scale · (j + shift) + offset. */

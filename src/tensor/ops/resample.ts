@@ -3,8 +3,8 @@ import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { withShortAdjoint } from "./resample-adjoint.ts";
 import type { Kernel, Resize } from "./resample-kernels.ts";
-import { affine, clampIndex, stepOf, takeAlong, weightedSum } from "./resample-kernels.ts";
-import { resizeByLookup } from "./resample-lookup.ts";
+import { affine, along, clampIndex, stepOf, takeAlong, weightedSum } from "./resample-kernels.ts";
+import { lookUpResults, resizeByLookup } from "./resample-lookup.ts";
 
 /** Whole factor by which the dim grows around its pixels' centres, or 0. */
 function wholeFactor({ from, to, scale, alignCorners }: Resize): number {
@@ -13,63 +13,34 @@ function wholeFactor({ from, to, scale, alignCorners }: Resize): number {
   return isWhole && (scale === null || scale === factor) ? factor : 0;
 }
 
-/** First and last elements repeated `count` times. */
-function repeatEdges(x: Node, dim: number, count: number): Node {
-  const edge = (at: number): Node => ir.expand(ir.narrow(x, dim, at, 1), x.shape.with(dim, count));
-  return ir.concat([edge(0), x, edge(x.shape[dim] - 1)], dim);
-}
-
 /**
- * Enlarging by a whole factor: results at one place between two elements have the same weights, so
- * every tap is a plain strided view of x with repeated edges, and nothing is looked up.
+ * Enlarging by a whole factor: between two elements, results at one place have the same weights, so
+ * that every tap is a plain view of x and nothing is looked up but the few results at the ends.
  */
-function resizeByPhases(
-  padded: Node,
-  dim: number,
-  size: number,
-  factor: number,
-  kernel: Kernel,
-): Node {
-  const half = Math.floor(factor / 2);
-  const isEven = factor % 2 === 0;
-  // Results before the middle of their element lie right of the element before it.
-  const phase = ir.iota([factor], 0);
-  const place = ir.cast(phase, padded.dtype);
-  const before = ir.binary("lt", phase, ir.fullLike(phase, half));
-  const t = ir.where(
-    before,
-    affine(place, 1 / factor, 0.5 / factor + 0.5),
-    affine(place, 1 / factor, 0.5 / factor - 0.5),
+function resizeByPhases(x: Node, resize: Resize, factor: number, kernel: Kernel): Node {
+  const { dim, from, to } = resize;
+  const { taps, weights } = kernel;
+  const count = from - taps + 1;
+  if (count < 1) return lookUpResults(x, resize, kernel, 0, to);
+  const place = ir.cast(ir.iota([factor], 0), x.dtype);
+  const t = affine(place, 1 / factor, factor % 2 === 0 ? 0.5 / factor : 0);
+  const shape = x.shape.toSpliced(dim, 1, count, factor);
+  const columns = range(taps).map((k) => {
+    const column = ir.narrow(x, dim, k, count);
+    return ir.expand(ir.reshape(column, column.shape.toSpliced(dim + 1, 0, 1)), shape);
+  });
+  const lines = weights(t).map((weight) => along(weight, dim + 1, shape));
+  const inner = ir.reshape(weightedSum(columns, lines), x.shape.with(dim, count * factor));
+  const before = Math.floor(factor / 2) + factor * (taps / 2 - 1);
+  const after = before + count * factor;
+  return ir.concat(
+    [
+      lookUpResults(x, resize, kernel, 0, before),
+      inner,
+      lookUpResults(x, resize, kernel, after, to - after),
+    ],
+    dim,
   );
-  const rank = padded.shape.length;
-  const split = isEven ? [2, half] : [factor];
-  const shape = padded.shape.with(dim, size).toSpliced(dim + 1, 0, ...split);
-  const fold = (line: Node): Node => {
-    const ones = shape.map((_, i) => (i === dim + 1 || i === dim + split.length ? shape[i] : 1));
-    return ir.expand(ir.reshape(line, ones), shape);
-  };
-  const shifted = (start: number, source: Node): Node => {
-    const column = ir.narrow(source, dim, start, size);
-    return ir.expand(
-      ir.reshape(column, column.shape.toSpliced(dim + 1, 0, ...split.map(() => 1))),
-      shape,
-    );
-  };
-  const tapOf = (k: number): Node => {
-    if (!isEven) return ir.where(fold(before), shifted(k, padded), shifted(k + 1, padded));
-    // Element i + h: a window of two slid over the elements.
-    const slid = { dims: [dim], size: [2], stride: [1], dilation: [1] };
-    const pairs =
-      kernel.taps === 2
-        ? ir.narrow(ir.window(padded, slid), dim, k, size)
-        : ir.window(ir.narrow(padded, dim, k, size + 1), slid);
-    const order = range(rank).toSpliced(dim + 1, 0, rank);
-    const column = ir.permute(pairs, order);
-    return ir.expand(ir.reshape(column, column.shape.toSpliced(dim + 2, 0, 1)), shape);
-  };
-  const taps = range(kernel.taps).map(tapOf);
-  const sum = weightedSum(taps, kernel.weights(t).map(fold));
-  return ir.reshape(sum, padded.shape.with(dim, size * factor));
 }
 
 /** Resizes dims by interpolating between neighbours; x is f32 or f64. */
@@ -79,12 +50,10 @@ export function resizeSmoothly(x: Node, resizes: readonly Resize[], kernel: Kern
     (resize) => resize.from !== resize.to || (kernel.taps === 4 && stepOf(resize) !== 1),
   );
   const whole = live.filter((resize) => wholeFactor(resize) > 0);
-  const border = kernel.taps / 2;
-  // Edges first, so that all whole factors can be one kernel.
-  const padded = whole.reduce((y, { dim }) => repeatEdges(y, dim, border), x);
-  const phases = whole.reduce(
-    (y, resize) => resizeByPhases(y, resize.dim, resize.from, wholeFactor(resize), kernel),
-    padded,
+  // The last dim first: its results are stored apart, those of the others in whole rows.
+  const phases = whole.reduceRight(
+    (y, resize) => resizeByPhases(y, resize, wholeFactor(resize), kernel),
+    x,
   );
   const enlargements = whole.map((resize) => ({ ...resize, factor: wholeFactor(resize) }));
   const enlarged = withShortAdjoint(phases, x, kernel.taps, enlargements);
