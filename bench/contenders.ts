@@ -13,8 +13,6 @@ interface Entry {
   readonly args?: readonly string[];
   /** Package that must be installed in the peers' folder. */
   readonly needs?: string;
-  /** Most threads it can use in Node. */
-  readonly threadLimit?: number;
   /** Program it runs in, if that is not Node; it takes part when one is named. */
   readonly runsIn?: "python";
 }
@@ -26,7 +24,6 @@ const entries: Readonly<Record<Contender, Entry>> = {
   "tfjs-wasm": {
     script: `${peersFolder}/tfjs-wasm.mjs`,
     needs: "@tensorflow/tfjs-backend-wasm",
-    threadLimit: 1,
   },
   onnxruntime: {
     script: `${peersFolder}/onnxruntime.mjs`,
@@ -52,11 +49,6 @@ export function isInstalled(contender: Contender, interpreters: Interpreters): b
   const { needs, runsIn } = entries[contender];
   if (runsIn !== undefined) return interpreters[runsIn] !== undefined;
   return needs === undefined || existsSync(`${peersFolder}/node_modules/${needs}/package.json`);
-}
-
-/** Whether the contender can use that many threads in Node. */
-export function canUse(contender: Contender, threads: number): boolean {
-  return threads <= (entries[contender].threadLimit ?? Infinity);
 }
 
 /** The process that measures a contender on a row. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CellProcess } from "./cell-process.ts";
 import type { CellOptions } from "./cell-process.ts";
-import { canUse, cellOf, probeOf } from "./contenders.ts";
+import { cellOf, probeOf } from "./contenders.ts";
 import type { Interpreters } from "./contenders.ts";
 import type { Contender, Row } from "./rows.ts";
 import { summarise } from "./statistics.ts";
@@ -116,7 +116,7 @@ export async function measureRow(
   };
   try {
     for (const contender of row.contenders) {
-      if (!among.includes(contender) || !canUse(contender, threads)) continue;
+      if (!among.includes(contender)) continue;
       if (row.slow?.includes(contender) === true && !effort.includeSlow) continue;
       try {
         started.set(

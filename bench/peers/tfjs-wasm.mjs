@@ -1,4 +1,7 @@
-/** A process that measures TensorFlow.js on its WebAssembly backend, as Node's users get it. */
+/**
+ * A process that measures TensorFlow.js on its WebAssembly backend: as Node's users get it on one
+ * thread, and with the threads that only pages have on several.
+ */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -6,10 +9,11 @@ import { serveCell } from "../dist/cell-protocol.js";
 import { rms, uniform } from "../dist/inputs.js";
 import { decodeSizes, gptSizes, upsampleShape } from "../dist/workload.js";
 import { gptWeights, transposed } from "./onnx-decode.mjs";
+import { allowThreads, useThreads } from "./tfjs-threads.mjs";
 
 const require = createRequire(import.meta.url);
-const tf = require("@tensorflow/tfjs");
-const wasm = require("@tensorflow/tfjs-backend-wasm");
+/** The library, which looks for workers when it is loaded. */
+let tf;
 console.warn = () => {};
 
 const size = (shape) => shape.reduce((product, n) => product * n, 1);
@@ -113,7 +117,10 @@ function decoding() {
   };
 }
 
-async function start() {
+async function start(threads) {
+  if (threads > 1) allowThreads();
+  tf = require("@tensorflow/tfjs");
+  const wasm = require("@tensorflow/tfjs-backend-wasm");
   const folder = dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
   wasm.setWasmPaths(join(folder, "dist") + "/");
   // Node's fetch reads no files.
@@ -121,18 +128,19 @@ async function start() {
     const bytes = readFileSync(path.replace(/^file:\/\//, ""));
     return new Response(bytes, { headers: { "content-type": "application/wasm" } });
   };
+  useThreads(tf, wasm, threads);
   await tf.setBackend("wasm");
   await tf.ready();
 }
 
-serveCell(async (row) => {
+serveCell(async (row, threads) => {
   if (row === "gpt decode") {
-    await start();
+    await start(threads);
     return async () => decoding();
   }
   const make = rows[row];
   if (make === undefined) return undefined;
-  await start();
+  await start(threads);
   return async () => {
     const compute = make();
     const run = () => tf.tidy(compute);
