@@ -5,7 +5,10 @@ import { Bernoulli, Binomial, Geometric, Poisson } from "./bernoulli.ts";
 import { Categorical, OneHotCategorical } from "./categorical.ts";
 import type { Distribution } from "./distribution.ts";
 import { Beta, Dirichlet, Gamma } from "./gamma.ts";
+import { Pareto } from "./heavy-tails.ts";
 import { Independent } from "./independent.ts";
+import * as mixed from "./kl-mixed.ts";
+import { infiniteOutside } from "./kl-mixed.ts";
 import { Cauchy, Exponential, Gumbel, Laplace, Uniform } from "./location-scale.ts";
 import { MultivariateNormal, halfLogDet, solveLower } from "./multivariate-normal.ts";
 import { HalfNormal, Normal } from "./normal.ts";
@@ -30,9 +33,6 @@ function rule<P extends Distribution, Q extends Distribution>(
 ): Rule {
   return { left, right, formula: (p, q) => formula(p as P, q as Q) };
 }
-
-/** ∞ where the first has outcomes that the second has not. */
-const infiniteOutside = (value: Tensor, outside: Tensor): Tensor => where(outside, Infinity, value);
 
 function normals(p: Normal, q: Normal): Tensor {
   const ratio = p.scale.div(q.scale).square();
@@ -165,29 +165,6 @@ function transformed(p: TransformedDistribution, q: TransformedDistribution): Te
   return sumRightmost(klDivergence(p.base, q.base), extra);
 }
 
-function normalFromUniform(p: Uniform, q: Normal): Tensor {
-  const width = p.high.sub(p.low);
-  const middle = p.high.add(p.low).mul(0.5).sub(q.loc);
-  const first = q.scale
-    .mul(Math.sqrt(2 * Math.PI))
-    .div(width)
-    .log();
-  const second = width.square().div(12).add(middle.square());
-  return first.add(second.div(q.scale.square().mul(2)));
-}
-
-function normalFromLaplace(p: Laplace, q: Normal): Tensor {
-  const ratio = p.scale.div(q.scale).square();
-  const distance = p.loc.sub(q.loc).div(q.scale).square().mul(0.5);
-  return ratio
-    .mul(2)
-    .log()
-    .mul(-0.5)
-    .add(ratio)
-    .add(distance)
-    .add(0.5 * Math.log(Math.PI) - 1);
-}
-
 function laplaceFromNormal(p: Normal, q: Laplace): Tensor {
   const gap = p.loc.sub(q.loc);
   const spread = p.scale.mul(Math.sqrt(2 / Math.PI));
@@ -222,11 +199,34 @@ const rules: Rule[] = [
   rule(Geometric, Geometric, geometrics),
   rule(Independent, Independent, independents),
   rule(TransformedDistribution, TransformedDistribution, transformed),
-  rule(Uniform, Normal, normalFromUniform),
-  rule(Laplace, Normal, normalFromLaplace),
   rule(Normal, Laplace, laplaceFromNormal),
   rule(Exponential, Gamma, (p, q) => gammas(new Gamma(1, p.rate), q)),
   rule(Gamma, Exponential, (p, q) => gammas(p, new Gamma(1, q.rate))),
+  ...[Beta, Exponential, Gamma, Gumbel, Laplace, Uniform].map((left) =>
+    rule<Beta | Exponential | Gamma | Gumbel | Laplace | Uniform, Normal>(
+      left,
+      Normal,
+      mixed.toNormal,
+    ),
+  ),
+  rule(Beta, Exponential, mixed.betaToExponential),
+  rule(Beta, Gamma, mixed.betaToGamma),
+  rule(Beta, Uniform, mixed.betaToUniform),
+  rule(Bernoulli, Poisson, mixed.bernoulliToPoisson),
+  rule(Exponential, Gumbel, mixed.exponentialToGumbel),
+  rule(Gamma, Gumbel, mixed.gammaToGumbel),
+  rule(Normal, Gumbel, mixed.normalToGumbel),
+  rule(Uniform, Gumbel, mixed.uniformToGumbel),
+  rule(Uniform, Exponential, mixed.uniformToExponential),
+  rule(Pareto, Pareto, mixed.paretos),
+  // Families on the whole line or a half of it against those on less.
+  ...[Gumbel, Laplace, Normal].flatMap((left) =>
+    [Beta, Exponential, Gamma, Pareto, Uniform].map((right) => rule(left, right, mixed.never)),
+  ),
+  ...[Exponential, Gamma, Pareto].flatMap((left) =>
+    [Beta, Uniform].map((right) => rule(left, right, mixed.never)),
+  ),
+  ...[Exponential, Gamma].map((left) => rule(left, Pareto, mixed.never)),
 ];
 
 function refuse(p: Distribution, q: Distribution): never {
