@@ -6,7 +6,9 @@ import { fixturePath, loadFixture, operationAreas } from "./fixture.ts";
 /** Areas whose cases are no calls of single operations, and which suite reads them. */
 const otherAreas: Readonly<Record<string, string>> = {
   optimizer: "steps of optimizers",
+  lbfgs: "steps of LBFGS",
   schedule: "learning rates over time",
+  averaging: "averaged weights",
   model: "whole models with their optimizer",
   storage: "safetensors files",
   formats: "files of NumPy, torch and GGUF",
