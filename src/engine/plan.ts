@@ -90,6 +90,28 @@ class Planner {
   }
 }
 
+const extrema: ReadonlySet<Node["op"]> = new Set<Node["op"]>(["reduceMax", "reduceMin"]);
+
+/**
+ * Numbers the graph of `roots`. An extremum that is at hand is computed again where its operand is:
+ * its gradient looks for the element equal to it, and what another program computed may differ in
+ * the last bit, so that no element would be.
+ */
+function planConsistently(roots: readonly Node[], isLeaf: IsLeaf): Planner {
+  const again = new Set<Node>();
+  for (;;) {
+    const planner = new Planner((node) => isLeaf(node) && !again.has(node));
+    for (const root of roots) planner.visit(root);
+    const found = planner.leaves.filter((leaf) => {
+      if (!extrema.has(leaf.op)) return false;
+      const operand = resolveIdentity(leaf.src[0], planner.isLeaf);
+      return planner.numbers.has(operand) && !planner.isLeaf(operand);
+    });
+    if (found.length === 0) return planner;
+    for (const leaf of found) again.add(leaf);
+  }
+}
+
 function asInput(node: Node): NodeOf<"input"> {
   const leaf = node.op === "input" ? node : input(node.shape, node.dtype);
   if (leaf.op !== "input") throw new UsageError("internal: an input is expected");
@@ -101,15 +123,14 @@ function asInput(node: Node): NodeOf<"input"> {
  * @throws {UsageError} if the graph reaches an input without a value.
  */
 export function planGraph(roots: readonly Node[], isLeaf: IsLeaf): GraphPlan {
-  const planner = new Planner(isLeaf);
-  for (const root of roots) planner.visit(root);
+  const planner = planConsistently(roots, isLeaf);
   planner.parts.push(roots.map((root) => planner.number(root)).join(" "));
   const build = (): Graph => {
     const inputs = planner.leaves.map(asInput);
     const built = new Map<Node, Node>();
     planner.leaves.forEach((leaf, i) => built.set(leaf, inputs[i]));
     const get = (node: Node): Node => {
-      const resolved = resolveIdentity(node, isLeaf);
+      const resolved = resolveIdentity(node, planner.isLeaf);
       return built.get(resolved) ?? resolved;
     };
     for (const node of planner.order) built.set(node, withSources(node, node.src.map(get)));
