@@ -14,6 +14,7 @@ const steps = [
   ["unused code", "check:unused"],
   ["package", "check:package"],
   ["documentation", "check:docs"],
+  ["table of operations", "check:ops"],
   ["tests on other devices, un-fused, jitted and eager", "test:variants"],
 ];
 
