@@ -3,6 +3,7 @@ import * as activation from "./ops/activation.ts";
 import * as arithmetic from "./ops/arithmetic.ts";
 import * as numeric from "./ops/numeric.ts";
 import * as bessel from "./ops/special-bessel.ts";
+import * as cylinder from "./ops/special-cylinder.ts";
 import * as gamma from "./ops/special-gamma.ts";
 import * as normal from "./ops/special-normal.ts";
 import * as trigonometry from "./ops/trigonometry.ts";
@@ -78,6 +79,30 @@ export const i0e: Unary = unary(bessel.i0e);
 export const i1: Unary = unary(bessel.i1);
 /** e^−|x| · I₁(x). */
 export const i1e: Unary = unary(bessel.i1e);
+/** As {@link i0}. */
+export const modifiedBesselI0: Unary = unary(bessel.i0);
+/** As {@link i1}. */
+export const modifiedBesselI1: Unary = unary(bessel.i1);
+/** Modified Bessel function of the second kind, order 0; ∞ at 0, NaN below. */
+export const modifiedBesselK0: Unary = unary(cylinder.modifiedBesselK0);
+/** Modified Bessel function of the second kind, order 1; ∞ at 0, NaN below. */
+export const modifiedBesselK1: Unary = unary(cylinder.modifiedBesselK1);
+/** eˣ · K₀(x). */
+export const scaledModifiedBesselK0: Unary = unary(cylinder.scaledModifiedBesselK0);
+/** eˣ · K₁(x). */
+export const scaledModifiedBesselK1: Unary = unary(cylinder.scaledModifiedBesselK1);
+/** Bessel function of the first kind, order 0. */
+export const besselJ0: Unary = unary(cylinder.besselJ0);
+/** Bessel function of the first kind, order 1. */
+export const besselJ1: Unary = unary(cylinder.besselJ1);
+/** Bessel function of the second kind, order 0; −∞ at 0, NaN below. */
+export const besselY0: Unary = unary(cylinder.besselY0);
+/** Bessel function of the second kind, order 1; −∞ at 0, NaN below. */
+export const besselY1: Unary = unary(cylinder.besselY1);
+/** sin x / x, 1 at 0. */
+export const sphericalBesselJ0: Unary = unary(cylinder.sphericalBesselJ0);
+/** Airy's function Ai. */
+export const airyAi: Unary = unary(cylinder.airyAi);
 /** a · ln b, and 0 where a is 0. */
 export const xlogy: Binary = binary(numeric.xlogy);
 /** a · ln(1 + b), and 0 where a is 0. */
@@ -90,3 +115,19 @@ export const expm1: Unary = unary(arithmetic.expm1);
 export const log1p: Unary = unary(arithmetic.log1p);
 /** 2ˣ. */
 export const exp2: Unary = unary(arithmetic.exp2);
+
+export type { OrthogonalPolynomial } from "./special-polynomials.ts";
+export {
+  chebyshevPolynomialT,
+  chebyshevPolynomialU,
+  chebyshevPolynomialV,
+  chebyshevPolynomialW,
+  hermitePolynomialH,
+  hermitePolynomialHe,
+  laguerrePolynomialL,
+  legendrePolynomialP,
+  shiftedChebyshevPolynomialT,
+  shiftedChebyshevPolynomialU,
+  shiftedChebyshevPolynomialV,
+  shiftedChebyshevPolynomialW,
+} from "./special-polynomials.ts";

@@ -23,6 +23,7 @@ import { ordering } from "./bindings/ordering.ts";
 import { selecting } from "./bindings/selecting.ts";
 import { linalgOps } from "./bindings/linalg.ts";
 import { fftOps } from "./bindings/fft.ts";
+import { specialMore } from "./bindings/special-more.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
 /** Tensors of a case in torch's argument order; null where an optional one is absent. */
@@ -424,6 +425,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...layers,
   ...losses,
   ...fftOps,
+  ...specialMore,
   ...linalgOps,
   ...moreLosses,
   ...recurrent,

@@ -208,6 +208,7 @@ export interface AreaCases {
   readonly functional: OperationCase;
   readonly composed: OperationCase;
   readonly special: OperationCase;
+  readonly "special-more": OperationCase;
   readonly sorting: OperationCase;
   readonly indexing: OperationCase;
   readonly distribution: OperationCase;
@@ -254,6 +255,7 @@ export const operationAreas = [
   "layer",
   "spatial",
   "special",
+  "special-more",
   "sorting",
   "indexing",
   "distribution",
