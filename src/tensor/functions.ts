@@ -7,11 +7,13 @@ import * as diagonals from "./ops/diagonals.ts";
 import type { DistanceOptions } from "./ops/distance.ts";
 import * as distance from "./ops/distance.ts";
 import { einsum as einsumNodes } from "./ops/einsum.ts";
+import * as histograms from "./ops/histogram.ts";
 import * as joining from "./ops/joining.ts";
 import * as linear from "./ops/linear.ts";
 import * as logic from "./ops/logic.ts";
 import * as running from "./ops/running.ts";
 import * as searching from "./ops/searching.ts";
+import * as segments from "./ops/segments.ts";
 import * as shapes from "./ops/shape.ts";
 import * as stacking from "./ops/stacking.ts";
 import type { TensorLike, TensorOptions } from "./tensor.ts";
@@ -183,7 +185,7 @@ export function isin(
 }
 
 /** Options of {@link histogram}. */
-export interface HistogramOptions extends Omit<searching.HistogramOptions, "weight"> {
+export interface HistogramOptions extends Omit<histograms.HistogramOptions, "weight"> {
   /** What each element counts, of the shape of x. */
   readonly weight?: Tensor | null;
 }
@@ -196,8 +198,54 @@ export function histogram(
 ): { readonly hist: Tensor; readonly binEdges: Tensor } {
   const sources = [x, bins, weight].filter((source) => source instanceof Tensor);
   const edges = typeof bins === "number" ? bins : bins.node;
-  const parts = searching.histogram(x.node, edges, { ...options, weight: weight?.node });
+  const parts = histograms.histogram(x.node, edges, { ...options, weight: weight?.node });
   return { hist: derive(sources, parts.hist), binEdges: derive(sources, parts.binEdges) };
+}
+
+/** Options of {@link histogramdd}. */
+export interface HistogramddOptions extends Omit<histograms.HistogramddOptions, "weight"> {
+  /** What each point counts. */
+  readonly weight?: Tensor | null;
+}
+
+/**
+ * Counts of points [..., D] in a grid of bins, and the edges of each coordinate.
+ * @param bins - their number, one for all coordinates or one each, or vectors of edges.
+ * @example histogramdd(randn([100, 2]), [4, 3]).hist.shape // [4, 3]
+ */
+export function histogramdd(
+  x: Tensor,
+  bins: number | readonly number[] | readonly Tensor[],
+  { weight, ...options }: HistogramddOptions = {},
+): { readonly hist: Tensor; readonly binEdges: readonly Tensor[] } {
+  const edges = typeof bins === "number" ? [] : bins.filter((one) => typeof one !== "number");
+  const sources = [x, ...edges, weight].filter((source) => source instanceof Tensor);
+  const counts = typeof bins === "number" ? bins : bins.filter((one) => typeof one === "number");
+  const given = edges.length > 0 ? nodesOf(edges) : counts;
+  const parts = histograms.histogramdd(x.node, given, { ...options, weight: weight?.node });
+  return { hist: derive(sources, parts.hist), binEdges: deriveAll(sources, parts.binEdges) };
+}
+
+/** Options of {@link segmentReduce}. */
+export interface SegmentOptions extends Omit<segments.SegmentOptions, "lengths" | "offsets"> {
+  /** How many elements each segment has: [..., S], with the dims of x before `axis` in front. */
+  readonly lengths?: Tensor | null;
+  /** Where segments begin and the last one ends: [..., S + 1]; instead of `lengths`. */
+  readonly offsets?: Tensor | null;
+}
+
+/**
+ * One value per run of neighbours along `axis`; elements outside all runs do not count.
+ * @example segmentReduce(tensor([1, 2, 3]), "sum", { lengths: tensor([2, 1]) }) // [3, 3]
+ */
+export function segmentReduce(
+  x: Tensor,
+  reduce: segments.SegmentReduction,
+  { lengths, offsets, ...options }: SegmentOptions = {},
+): Tensor {
+  const sources = [x, lengths, offsets].filter((source) => source instanceof Tensor);
+  const places = { lengths: lengths?.node, offsets: offsets?.node };
+  return derive(sources, segments.segmentReduce(x.node, reduce, { ...options, ...places }));
 }
 
 /** Spacing of the samples of {@link trapezoid}. */

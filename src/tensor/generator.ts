@@ -22,9 +22,11 @@ function seedWords(seed: number): Uint32Array {
  */
 export class Generator {
   readonly state: Tensor;
+  #seed: number;
 
   constructor(seed = 0, { device }: { readonly device?: DeviceName } = {}) {
     const words = seedWords(seed);
+    this.#seed = seed;
     this.state = persistent(() => Tensor.from(words, [2], { device: resolveDevice(device) }));
   }
 
@@ -35,7 +37,13 @@ export class Generator {
   /** Starts the stream of a seed from its beginning. */
   manualSeed(seed: number): this {
     this.setState(seedWords(seed));
+    this.#seed = seed;
     return this;
+  }
+
+  /** The seed it was given last. */
+  initialSeed(): number {
+    return this.#seed;
   }
 
   /** The state, to be stored in a checkpoint. */
@@ -83,4 +91,9 @@ export function manualSeed(seed: number): void {
   for (const generator of defaults.values()) generator.manualSeed(seed);
   seedWords(seed);
   defaultSeed = seed;
+}
+
+/** The seed of the default generators: the last of {@link manualSeed}, or 0. */
+export function initialSeed(): number {
+  return defaultSeed;
 }

@@ -13,6 +13,13 @@ beforeEach(() => {
 });
 
 describe("random", () => {
+  it("tells the seed it began with", () => {
+    expect(random.initialSeed()).toBe(7);
+    const generator = new random.Generator(3);
+    expect(generator.initialSeed()).toBe(3);
+    expect(generator.manualSeed(11).initialSeed()).toBe(11);
+  });
+
   it("exponential has mean 1 / lambd", async () => {
     const x = random.exponential([count], { lambd: 4 });
     expect(await x.mean().item()).toBeCloseTo(0.25, 2);

@@ -13,7 +13,7 @@ import { searchsorted } from "./ops/searching.ts";
 import type { Tensor, TensorLike, TensorOptions } from "./tensor.ts";
 import { derive, operand } from "./tensor.ts";
 
-export { Generator, defaultGenerator, manualSeed } from "./generator.ts";
+export { Generator, defaultGenerator, initialSeed, manualSeed } from "./generator.ts";
 
 /** Options every draw takes. */
 export interface RandomOptions extends TensorOptions {

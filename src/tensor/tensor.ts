@@ -9,7 +9,7 @@ import type { Storage } from "../engine/storage.ts";
 import { currentTrace, refuseInTrace } from "../engine/trace.ts";
 import * as ir from "../ir/build.ts";
 import type { DType } from "../ir/dtype.ts";
-import { dtypes, isInteger, parseDType } from "../ir/dtype.ts";
+import { dtypes, isFloat, isInteger, parseDType } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { broadcastShapes, formatShape, normalizeDim, numel, sameShape } from "../ir/shape.ts";
@@ -330,6 +330,11 @@ export class Tensor {
         `item: needs exactly one element, got ${formatShape(this.shape)}; use tolist or data`,
       );
     }
+  }
+
+  /** Whether the dtype is f64, f32, f16 or bf16. */
+  isFloatingPoint(): boolean {
+    return isFloat(this.dtype);
   }
 
   // State and lifetime

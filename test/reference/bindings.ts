@@ -23,6 +23,7 @@ import { ordering } from "./bindings/ordering.ts";
 import { selecting } from "./bindings/selecting.ts";
 import { linalgOps } from "./bindings/linalg.ts";
 import { fftOps } from "./bindings/fft.ts";
+import { counting } from "./bindings/counting.ts";
 import { specialMore } from "./bindings/special-more.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
@@ -426,6 +427,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...losses,
   ...fftOps,
   ...specialMore,
+  ...counting,
   ...linalgOps,
   ...moreLosses,
   ...recurrent,

@@ -209,6 +209,7 @@ export interface AreaCases {
   readonly composed: OperationCase;
   readonly special: OperationCase;
   readonly "special-more": OperationCase;
+  readonly counting: OperationCase;
   readonly sorting: OperationCase;
   readonly indexing: OperationCase;
   readonly distribution: OperationCase;
@@ -256,6 +257,7 @@ export const operationAreas = [
   "spatial",
   "special",
   "special-more",
+  "counting",
   "sorting",
   "indexing",
   "distribution",

@@ -6,20 +6,9 @@ import type { Node } from "../../ir/node.ts";
 import { formatShape, sameShape } from "../../ir/shape.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { gather, sort } from "./indexing.ts";
-import {
-  eq,
-  ge,
-  isnan,
-  le,
-  logicalAnd,
-  logicalNot,
-  logicalOr,
-  lt,
-  toBool,
-  where,
-} from "./logic.ts";
+import { eq, isnan, le, logicalAnd, logicalNot, logicalOr, lt, toBool, where } from "./logic.ts";
 import type { Operand } from "./operands.ts";
-import { broadcastOperands, commonDType, toFloat, toNode } from "./operands.ts";
+import { commonDType, toFloat, toNode } from "./operands.ts";
 
 /** Options of {@link bucketize}. */
 export interface BucketOptions {
@@ -128,7 +117,8 @@ export interface HistcOptions {
   readonly max?: number;
 }
 
-function requireBins(op: string, bins: number): void {
+/** @throws {ConfigError} if this is no number of bins. */
+export function requireBins(op: string, bins: number): void {
   if (!Number.isInteger(bins) || bins < 1) {
     throw new ConfigError(`${op}: bins must be an integer ≥ 1, got ${bins}`);
   }
@@ -165,61 +155,6 @@ export function histc(x: Node, { bins = 100, min = 0, max = 0 }: HistcOptions = 
     "add",
   );
   return ir.cast(counts, x.dtype);
-}
-
-/** Options of {@link histogram}. */
-export interface HistogramOptions {
-  /** Ends of equal bins; the data's own without it. */
-  readonly range?: readonly [number, number] | undefined;
-  /** What each element counts, of the shape of x. */
-  readonly weight?: Node | null | undefined;
-  /** Divides by the sum and by the bins' widths. */
-  readonly density?: boolean | undefined;
-}
-
-/** Counts of all elements in bins, and the bins' edges; the last bin holds its upper edge too. */
-export function histogram(
-  x: Node,
-  bins: number | Node,
-  { range, weight, density = false }: HistogramOptions = {},
-): { readonly hist: Node; readonly binEdges: Node } {
-  if (!isFloat(x.dtype)) {
-    throw new ConfigError(`histogram: x must be a float tensor, got ${x.dtype}; cast it`);
-  }
-  const flat = ir.reshape(x, [product(x.shape)]);
-  const binEdges = typeof bins === "number" ? evenEdges(flat, bins, range) : bins;
-  const count = binEdges.shape[0] - 1;
-  const last = ir.narrow(binEdges, 0, count, 1);
-  const place = sub(searchsorted(binEdges, flat, { right: true }), 1);
-  const isEnd = eq(flat, last);
-  const inside = logicalAnd(ge(place, 0), logicalAnd(le(flat, last), lt(place, count + 1)));
-  const index = where(inside, where(isEnd, count - 1, place), 0);
-  const what =
-    weight == null ? ir.fullLike(flat, 1) : ir.reshape(ir.cast(weight, x.dtype), flat.shape);
-  const added = where(inside, what, 0);
-  const hist = ir.scatter(ir.full([count], 0, x.dtype), index, added, 0, "add");
-  if (!density) return { hist, binEdges };
-  const width = sub(ir.narrow(binEdges, 0, 1, count), ir.narrow(binEdges, 0, 0, count));
-  const total = ir.expand(ir.reduceSum(hist, [0]), [count]);
-  return { hist: div(div(hist, total), width), binEdges };
-}
-
-function evenEdges(x: Node, bins: number, range: readonly [number, number] | undefined): Node {
-  requireBins("histogram", bins);
-  const [first, end] = range ?? [0, 0];
-  const [low, high] = binEnds(x, first, end);
-  const [steps, a, b] = broadcastOperands(
-    "histogram",
-    [ir.cast(ir.iota([bins + 1], 0), x.dtype), low, high],
-    x.dtype,
-  );
-  const step = div(sub(b, a), bins);
-  // Counted from both ends, so that both are exact.
-  return where(
-    lt(steps, Math.ceil((bins + 1) / 2)),
-    add(a, mul(steps, step)),
-    sub(b, mul(sub(bins, steps), step)),
-  );
 }
 
 /** Coordinates of the first `size` elements that are not zero, i32 [size, rank], then fillers. */
