@@ -368,7 +368,9 @@ export function kernelDTypes(kernel: Kernel): Set<DType> {
   const found = new Set<DType>();
   const statements = kernel.phases.flatMap((phase) => phase.statements);
   const places = statements.flatMap((part) => ("form" in part ? formOperands(part.form) : []));
-  walkExpressions([...statements.map((part) => part.value), ...places], (expression) => found.add(expression.dtype));
+  walkExpressions([...statements.map((part) => part.value), ...places], (expression) =>
+    found.add(expression.dtype),
+  );
   for (const phase of kernel.phases) {
     for (const part of phase.statements) if ("target" in part) found.add(part.target.dtype);
   }

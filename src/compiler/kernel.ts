@@ -6,7 +6,7 @@ import type { Axis, Form } from "./affine.ts";
 /**
  * Elementwise ops as kernels know them. `threefry` gives random bits from two key words and a
  * counter; `expNonPositive` is exp for operands that cannot be positive, with results below the
- * normal numbers flushed to 0.
+ * normal numbers flushed to 0; `fma` is a · b + c of three f32 with one rounding.
  */
 export type ElementwiseOp =
   | UnaryOp
@@ -15,7 +15,8 @@ export type ElementwiseOp =
   | "bitcast"
   | "where"
   | "threefry"
-  | "expNonPositive";
+  | "expNonPositive"
+  | "fma";
 
 /** Folding operation of a reduction. */
 export type ReduceOp = "sum" | "prod" | "max" | "min";

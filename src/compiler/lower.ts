@@ -71,7 +71,7 @@ export class Lowering {
     if (opClass[node.op] === "elementwise") {
       const operands = node.src.map((source) => this.value(source, coordinates));
       const op = isBelowOwnMaximum(node) ? "expNonPositive" : (node.op as ElementwiseOp);
-      return { kind: "apply", dtype: node.dtype, op, operands };
+      return productPlusTerm(node, operands) ?? { kind: "apply", dtype: node.dtype, op, operands };
     }
     switch (node.op) {
       case "constant":
@@ -187,6 +187,42 @@ function isBelowOwnMaximum(node: Node): boolean {
   let maximum = difference.src[1];
   while (maximum.op === "expand" || maximum.op === "reshape") maximum = maximum.src[0];
   return maximum.op === "reduceMax" && maximum.src[0] === difference.src[0];
+}
+
+/** Three f32 operands whose product and sum are computed in f64 and rounded to f32: one operation. */
+function productPlusTerm(node: Node, [sum]: readonly Expression[]): Expression | null {
+  if (node.op !== "cast" || node.dtype !== "f32" || !isApply(sum, "add")) return null;
+  const [left, right] = sum.operands;
+  for (const [product, term] of [
+    [right, left],
+    [left, right],
+  ]) {
+    const last = narrowed(term);
+    if (!isApply(product, "mul") || last === null) continue;
+    const [a, b] = product.operands.map(narrowed);
+    if (a == null || b == null) continue;
+    return { kind: "apply", dtype: "f32", op: "fma", operands: [a, b, last] };
+  }
+  return null;
+}
+
+/** Whether an expression is an operation in f64. */
+function isApply(
+  expression: Expression,
+  op: ElementwiseOp,
+): expression is Extract<Expression, { kind: "apply" }> {
+  return expression.kind === "apply" && expression.op === op && expression.dtype === "f64";
+}
+
+/** The f32 expression that an f64 one only widens, or null. */
+function narrowed(expression: Expression): Expression | null {
+  if (isApply(expression, "cast")) {
+    const [operand] = expression.operands;
+    return operand.dtype === "f32" ? operand : null;
+  }
+  if (expression.kind !== "constant" || Math.fround(expression.value) !== expression.value)
+    return null;
+  return { kind: "constant", dtype: "f32", value: expression.value };
 }
 
 /** An index as u32. */

@@ -17,8 +17,8 @@ export function addScaled(a: Tensor, b: Tensor, factor: Scalar): Tensor {
 }
 
 /**
- * a + factor · b in one rounding, as PyTorch's vector code has it, for what stays in a parameter: after
- * a thousand steps one rounding more would show. Products of f32 are exact in f64.
+ * a + factor · b in one rounding, as PyTorch's vector code has it: after a thousand steps one rounding
+ * more would show. Products of f32 are exact in f64; the compiler makes one instruction of it.
  */
 export function addExactly(a: Tensor, b: Tensor, factor: Scalar): Tensor {
   if (a.dtype !== "f32") return addScaled(a, b, factor);
@@ -28,7 +28,7 @@ export function addExactly(a: Tensor, b: Tensor, factor: Scalar): Tensor {
 
 /** a + factor · b · c. */
 export function addProduct(a: Tensor, b: Tensor, c: Tensor, factor: Scalar): Tensor {
-  return a.add(b.mul(factor).mul(c));
+  return addExactly(a, b.mul(factor), c);
 }
 
 /** a + factor · b / c. */
@@ -38,9 +38,9 @@ export function addQuotient(a: Tensor, b: Tensor, c: Tensor, factor: Scalar): Te
 
 /** Moves the state from its value to `target` by `weight`: an exponential moving average. */
 export function approach(state: Tensor, target: Tensor, weight: Scalar): Tensor {
-  const near = (): Tensor => addScaled(state, target.sub(state), weight);
+  const near = (): Tensor => addExactly(state, target.sub(state), weight);
   // From the far end the error is smaller, as torch.lerp has it.
-  const far = (rest: Scalar): Tensor => addScaled(target, state.sub(target), rest);
+  const far = (rest: Scalar): Tensor => addExactly(target, state.sub(target), rest);
   let next: Tensor;
   if (typeof weight === "number") next = weight < 0.5 ? near() : far(1 - weight);
   else next = near().where(weight.lt(0.5), far(weight.neg().add(1)));

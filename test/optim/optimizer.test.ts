@@ -119,8 +119,8 @@ const valuesOf = (names: readonly string[] = []) => names.map((name) => fixture.
 
 /**
  * Largest drift from PyTorch's f32 after 1,000 steps, where it is more than 1e-7: PyTorch's norms are
- * sums of another order, Adadelta's steps feed on themselves, and bf16 rounding makes of a last bit
- * of f32 a last bit of bf16.
+ * sums of another order, its square root rounds the last bit otherwise now and then, which Adadelta
+ * feeds back, and bf16 rounding makes of a last bit of f32 a last bit of bf16.
  */
 const looser: Readonly<Record<string, number>> = {
   Adafactor: 5e-7,
@@ -146,7 +146,9 @@ describe("optimizers follow PyTorch for twelve steps", () => {
       const [jitted, eager] = [await follow(one, "f32", true), await follow(one, "f32", false)];
       // Sums of products may differ in the last bit between a fused and an un-fused program.
       const difference = drift(jitted.history, eager.history);
-      expect(difference, one.name).toBeLessThanOrEqual(one.op === "Muon" ? 2e-7 : 0);
+      expect(difference, one.name).toBeLessThanOrEqual(
+        one.op === "Muon" || one.op === "LAMB" ? 2e-7 : 0,
+      );
     }
   });
 });

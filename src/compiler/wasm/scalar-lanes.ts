@@ -175,6 +175,15 @@ export class ScalarLanes implements Lanes {
       f.lane("i32x4.extract_lane", 0);
       return;
     }
+    if (op === "fma") {
+      operands.forEach((operand, i) => {
+        operand();
+        f.emit("f64.promote_f32");
+        if (i === 1) f.emit("f64.mul");
+      });
+      f.emit("f64.add", "f32.demote_f64");
+      return;
+    }
     if (op === "expNonPositive") {
       this.apply(f, "exp", from, to, operands);
       return;

@@ -247,11 +247,34 @@ export class VectorLanes implements Lanes {
     }
     for (const operand of operands) operand();
     if (op === "threefry") this.threefry(f);
+    else if (op === "fma") this.fusedProduct(f);
     else if (op === "cast") this.cast(f, from, to);
     else if (op === "bitcast") this.bitcast(f, from, to);
     else if (isFloat(from)) this.applyFloat(f, op, to);
     else if (from === "bool") this.emitTable(f, boolOps, op);
     else this.applyInteger(f, op, from, to);
+  }
+
+  /** a, b and c on the stack: a · b + c, by way of f64 where there is no instruction for it. */
+  private fusedProduct(f: FunctionBuilder): void {
+    if (this.math.fma) {
+      f.emit("f32x4.relaxed_madd");
+      return;
+    }
+    const operands = f.locals("v128", 3);
+    for (const operand of operands.toReversed()) f.set(operand);
+    const half = (isHigh: boolean): void => {
+      operands.forEach((operand, i) => {
+        f.get(operand);
+        if (isHigh) f.get(operand).shuffle32(2, 3, 2, 3);
+        f.emit("f64x2.promote_low_f32x4");
+        if (i === 1) f.emit("f64x2.mul");
+      });
+      f.emit("f64x2.add", "f32x4.demote_f64x2_zero");
+    };
+    half(false);
+    half(true);
+    f.shuffle32(0, 1, 4, 5).release(...operands);
   }
 
   /** Key words and counter on the stack. */
