@@ -42,6 +42,14 @@ export function normalizeDim(op: string, dim: number, rank: number): number {
   return dim < 0 ? dim + limit : dim;
 }
 
+/** As {@link normalizeDim}, where a scalar, which has no dim, is refused. */
+export function existingDim(op: string, dim: number, rank: number): number {
+  if (rank === 0) {
+    throw new ShapeError(`${op}: a scalar has no dims, got dim ${dim}; reshape it to [1]`);
+  }
+  return normalizeDim(op, dim, rank);
+}
+
 /** Normalised, sorted, distinct dims; `undefined` means all. */
 export function normalizeDims(
   op: string,

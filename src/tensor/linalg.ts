@@ -201,24 +201,35 @@ export function tensorsolve(
   return derive([a, b], ops.tensorsolve(a.node, b.node, options));
 }
 
-/** Norm of all elements or, with `ord`, of vectors (one dim) or matrices (two). */
-export const norm: (
+/** Options of a norm whose order may be among them: `vectorNorm(x, { ord: 1, dim: 0 })`. */
+export interface OrderedNormOptions<Order> extends norms.NormOptions {
+  readonly ord?: Order | undefined;
+}
+
+/** A norm called with its order, with its options, or with both. */
+export type Norm<Order> = (
   x: Tensor,
-  ord?: norms.MatrixOrder | null,
+  ord?: Order | OrderedNormOptions<Order>,
   options?: norms.NormOptions,
-) => Tensor = unary(norms.norm);
+) => Tensor;
+
+function ordered<Order extends number | string | null>(
+  op: (x: Node, ord?: Order, options?: norms.NormOptions) => Node,
+): Norm<Order> {
+  return unary(
+    (x: Node, ord?: Order | OrderedNormOptions<Order>, options?: norms.NormOptions): Node =>
+      typeof ord === "object" && ord !== null ? op(x, ord.ord, ord) : op(x, ord, options),
+  );
+}
+
+/** Norm of all elements or, with `ord`, of vectors (one dim) or matrices (two). */
+export const norm: Norm<norms.MatrixOrder | null> = ordered(norms.norm);
 
 /** (Σ |x|^ord)^(1/ord) over dims; ord may be ±∞ or 0. */
-export const vectorNorm: (x: Tensor, ord?: number, options?: norms.NormOptions) => Tensor = unary(
-  norms.vectorNorm,
-);
+export const vectorNorm: Norm<number> = ordered(norms.vectorNorm);
 
 /** Norm of matrices: "fro", "nuc", ±1, ±2 or ±∞. */
-export const matrixNorm: (
-  x: Tensor,
-  ord?: norms.MatrixOrder,
-  options?: norms.NormOptions,
-) => Tensor = unary(norms.matrixNorm);
+export const matrixNorm: Norm<norms.MatrixOrder> = ordered(norms.matrixNorm);
 
 /** Condition number: ‖A‖ · ‖A⁻¹‖. */
 export const cond: (a: Tensor, p?: norms.MatrixOrder | null) => Tensor = unary(norms.cond);

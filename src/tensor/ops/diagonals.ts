@@ -120,6 +120,9 @@ export function diag(x: Node, { diagonal: offset = 0 }: TriangleOptions = {}): N
 
 /** Sum of the main diagonal of a matrix. */
 export function trace(x: Node): Node {
+  if (x.shape.length !== 2) {
+    throw new ShapeError(`trace: x must have 2 dims, got ${formatShape(x.shape)}`);
+  }
   const line = diagonal(x);
   return ir.reshape(ir.reduceSum(line, [line.shape.length - 1]), line.shape.slice(0, -1));
 }

@@ -6,6 +6,7 @@ import { broadcastShapes, formatShape, numel } from "../../ir/shape.ts";
 import { add, clamp, div, mul, sub } from "./arithmetic.ts";
 import { broadcastOperands, inComputeDType, toFloat } from "./operands.ts";
 import { norm, sum } from "./reduce.ts";
+import { stopGradient } from "./stop-gradient.ts";
 
 /** Options of {@link cosineSimilarity}. */
 export interface CosineSimilarityOptions {
@@ -29,7 +30,11 @@ export function cosineSimilarity(
   const [first, second] = floatPair("cosineSimilarity", left, right);
   return inComputeDType(first, (a) => {
     const b = ir.cast(second, a.dtype);
-    const length = (x: Node): Node => clamp(norm(x, { dim, keepdim: true }), { min: eps });
+    // As torch's, the smallest norm bounds the value only; the gradient is that of the norm.
+    const length = (x: Node): Node => {
+      const n = norm(x, { dim, keepdim: true });
+      return add(n, stopGradient(sub(clamp(n, { min: eps }), n)));
+    };
     return sum(mul(div(a, length(a)), div(b, length(b))), { dim });
   });
 }

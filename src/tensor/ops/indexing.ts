@@ -2,7 +2,7 @@ import { DTypeError, ShapeError } from "../../base/errors.ts";
 import * as ir from "../../ir/build.ts";
 import { isInteger } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
-import { broadcastShapes, formatShape, normalizeDim } from "../../ir/shape.ts";
+import { broadcastShapes, existingDim, formatShape, normalizeDim } from "../../ir/shape.ts";
 import type { Operand } from "./operands.ts";
 import { toNode } from "./operands.ts";
 import type { ValuesAndIndices } from "./reduce.ts";
@@ -28,7 +28,7 @@ export function gather(x: Node, index: Node, dim: number): Node {
 /** As {@link gather}, with x and index broadcast against each other outside `dim`. */
 export function takeAlongDim(x: Node, index: Node, dim: number): Node {
   const rank = x.shape.length;
-  const axis = normalizeDim("takeAlongDim", dim, rank);
+  const axis = existingDim("takeAlongDim", dim, rank);
   if (index.shape.length !== rank) {
     throw new ShapeError(
       `takeAlongDim: index must have the rank of x, got ${formatShape(x.shape)} and ${formatShape(index.shape)}`,
@@ -53,7 +53,15 @@ export function indexAlong(op: string, index: Node, like: Node, axis: number): N
 /** The slices of x along `dim` that a vector of indices names. */
 export function indexSelect(x: Node, index: Node, dim: number): Node {
   const axis = normalizeDim("indexSelect", dim, x.shape.length);
-  if (x.shape.length === 0) return x;
+  if (x.shape.length === 0) {
+    const one = ir.reshape(x, [1]);
+    if (index.shape.length > 0 && index.shape[0] !== 1) {
+      throw new ShapeError(
+        `indexSelect: a scalar has 1 place, got an index of ${formatShape(index.shape)}`,
+      );
+    }
+    return ir.reshape(ir.gather(one, indexAlong("indexSelect", index, one, 0), 0), []);
+  }
   return ir.gather(x, indexAlong("indexSelect", index, x, axis), axis);
 }
 
@@ -166,7 +174,10 @@ export function topk(
   { dim = -1, largest = true }: TopkOptions = {},
 ): ValuesAndIndices {
   const axis = normalizeDim("topk", dim, x.shape.length);
-  if (x.shape.length === 0) return { values: x, indices: ir.constant(0, "i32") };
+  if (x.shape.length === 0) {
+    if (k !== 0 && k !== 1) throw new ShapeError(`topk: k must be 0 or 1 for a scalar, got ${k}`);
+    return { values: x, indices: ir.constant(0, "i32") };
+  }
   const indices = ir.topk(x, axis, k, largest);
   return { values: ir.gather(x, indices, axis), indices };
 }

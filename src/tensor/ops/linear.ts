@@ -141,10 +141,16 @@ export function addbmm(x: Node, a: Node, b: Node, options: AddedProductOptions =
 }
 
 /**
- * x · weightᵀ + bias. Shapes: x [..., in], weight [out, in], bias [out] → [..., out].
+ * x · weightᵀ + bias. Shapes: x [..., in], weight [out, in], bias [out] → [..., out]; with a weight
+ * [in] and a bias [] → [...].
  * The leading dims become rows of one product, to whose result the bias is added.
  */
 export function linear(x: Node, weight: Node, bias?: Node | null): Node {
+  if (weight.shape.length === 1 && (bias == null || bias.shape.length === 0)) {
+    const row = bias == null ? bias : ir.reshape(bias, [1]);
+    const column = linear(x, ir.reshape(weight, [1, weight.shape[0]]), row);
+    return ir.reshape(column, x.shape.slice(0, -1));
+  }
   const features = x.shape[x.shape.length - 1];
   requireRank("linear", weight, 2, "weight [out, in]");
   const [out, inner] = weight.shape;

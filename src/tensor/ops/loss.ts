@@ -4,7 +4,7 @@ import { isFloat, isInteger } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { formatShape, numel, sameShape } from "../../ir/shape.ts";
 import { abs, add, clamp, div, exp, log, log1p, mul, neg, square, sub } from "./arithmetic.ts";
-import { lt, where } from "./logic.ts";
+import { eq, lt, where } from "./logic.ts";
 import { computeDType, inComputeDType } from "./operands.ts";
 import { mean, sum } from "./reduce.ts";
 import { shiftByMax } from "./softmax.ts";
@@ -266,7 +266,10 @@ function classWeights(op: string, input: Node, weight: Node | null | undefined):
 
 function reduceWeighted(losses: Node, weights: Node, reduction: Reduction = "mean"): Node {
   if (reduction !== "mean") return reduceLoss(losses, reduction);
-  return div(sum(losses), sum(weights));
+  const total = sum(weights);
+  // With every target ignored the mean is NaN, its gradient zero: a step on it changes nothing.
+  const empty = eq(total, 0);
+  return where(empty, NaN, div(sum(losses), where(empty, 1, total)));
 }
 
 /**

@@ -3,7 +3,14 @@ import { product, range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import { isFloat } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
-import { broadcastShapes, formatShape, normalizeDim, numel, sameShape } from "../../ir/shape.ts";
+import {
+  broadcastShapes,
+  existingDim,
+  formatShape,
+  normalizeDim,
+  numel,
+  sameShape,
+} from "../../ir/shape.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { indexAlong, scatter, toIndex } from "./indexing.ts";
 import { eq, gt, isfinite, logicalAnd, lt, ne, where } from "./logic.ts";
@@ -367,7 +374,7 @@ export function maskedScatter(x: Node, mask: Node, source: Node): Node {
 
 /** x with `source` in the place of one slice along `dim`. */
 export function selectScatter(x: Node, source: Node, dim: number, index: number): Node {
-  const axis = normalizeDim("selectScatter", dim, x.shape.length);
+  const axis = existingDim("selectScatter", dim, x.shape.length);
   const size = x.shape[axis];
   const at = index < 0 ? index + size : index;
   if (!Number.isInteger(index) || at < 0 || at >= size) {

@@ -2,7 +2,7 @@ import { ConfigError, ShapeError } from "../../base/errors.ts";
 import { product, range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
-import { formatShape, normalizeDim, normalizeDims } from "../../ir/shape.ts";
+import { existingDim, formatShape, normalizeDim, normalizeDims } from "../../ir/shape.ts";
 import type { Dims } from "./operands.ts";
 import { reshape } from "./shape.ts";
 
@@ -169,7 +169,7 @@ export function roll(
     );
   }
   return axes.reduce(
-    (result, dim, i) => rollDim(result, amounts[i], normalizeDim("roll", dim, x.shape.length)),
+    (result, dim, i) => rollDim(result, amounts[i], existingDim("roll", dim, x.shape.length)),
     x,
   );
 }
@@ -238,10 +238,16 @@ export function unbind(x: Node, { dim = 0 }: { readonly dim?: number } = {}): No
 /** Sliding windows of `size` elements every `step` along a dim; the window becomes the last dim. */
 export function unfold(x: Node, dimension: number, size: number, step: number): Node {
   const dim = normalizeDim("unfold", dimension, x.shape.length);
-  if (size < 1 || step < 1 || size > x.shape[dim]) {
+  if (x.shape.length === 0) return reshape(unfold(ir.reshape(x, [1]), 0, size, step), [size]);
+  const whole = Number.isInteger(size) && Number.isInteger(step);
+  if (!whole || size < 0 || step < 1 || size > x.shape[dim]) {
     throw new ShapeError(
-      `unfold: size must be in 1 … ${x.shape[dim]} and step ≥ 1, got ${size} and ${step}`,
+      `unfold: size must be in 0 … ${x.shape[dim]} and step ≥ 1, got ${size} and ${step}`,
     );
+  }
+  if (size === 0) {
+    const windows = x.shape.with(dim, Math.floor(x.shape[dim] / step) + 1);
+    return ir.full([...windows, 0], 0, x.dtype);
   }
   return ir.window(x, { dims: [dim], size: [size], stride: [step], dilation: [1] });
 }

@@ -81,7 +81,7 @@ export function digamma(x: Node): Node {
     const angle = mul(fraction, Math.PI);
     const cotangent = div(mul(ir.unary("cos", angle), Math.PI), ir.unary("sin", angle));
     const reflected = sub(right, cotangent);
-    const poles = where(eq(a, 0), -Infinity, NaN);
+    const poles = where(eq(a, 0), neg(div(1, a)), NaN);
     return where(whole, poles, where(left, reflected, right));
   });
 }
