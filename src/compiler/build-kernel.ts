@@ -1,5 +1,5 @@
 import type { DType } from "../ir/dtype.ts";
-import type { Node } from "../ir/node.ts";
+import type { Node, NodeOf } from "../ir/node.ts";
 import { numel } from "../ir/shape.ts";
 import type { Axis, Form } from "./affine.ts";
 import { axisForm, combineForms, flatForm, makeAxis } from "./affine.ts";
@@ -252,21 +252,32 @@ function storeKernel(
 const axesOf = (coordinates: readonly Form[]): Axis[] =>
   coordinates.flatMap((form) => form.terms.map((term) => term.axis));
 
-/** One kernel per part, each storing into its range of the result. */
-function buildConcatKernels(node: Node, dim: number, isValue: IsValue): Kernel[] {
-  let start = 0;
+/**
+ * One kernel per part, each storing into its range of the result. Parts that are concatenations
+ * without a buffer store theirs.
+ */
+function buildConcatKernels(whole: NodeOf<"concat">, isValue: IsValue): Kernel[] {
   const kernels: Kernel[] = [];
-  for (const part of node.src) {
+  const store = (part: Node, starts: readonly number[]): void => {
+    if (part.op === "concat" && (part === whole || !isValue(part))) {
+      const { dim } = part.attrs;
+      let start = starts[dim];
+      for (const source of part.src) {
+        store(source, starts.with(dim, start));
+        start += source.shape[dim];
+      }
+      return;
+    }
     const coordinates = freshCoordinates(part.shape);
     const value = new Lowering(isValue).value(part, coordinates);
-    const moved = coordinates.map((form, i) =>
-      i === dim ? combineForms([[form, 1]], start) : form,
-    );
-    kernels.push(
-      storeKernel("concat", node, leavesOf(coordinates), value, flatForm(moved, node.shape)),
-    );
-    start += part.shape[dim];
-  }
+    const moved = coordinates.map((form, dim) => combineForms([[form, 1]], starts[dim]));
+    const target = flatForm(moved, whole.shape);
+    kernels.push(storeKernel("concat", whole, leavesOf(coordinates), value, target));
+  };
+  store(
+    whole,
+    whole.shape.map(() => 0),
+  );
   return kernels;
 }
 
@@ -353,7 +364,7 @@ export function buildSpecialKernels(node: Node, isValue: IsValue): Kernel[] {
   if (numel(node.shape) === 0) return [];
   switch (node.op) {
     case "concat":
-      return buildConcatKernels(node, node.attrs.dim, isValue);
+      return buildConcatKernels(node, isValue);
     case "scan":
       return [buildScanKernel(node, node.attrs.dim, node.attrs.kind, isValue)];
     case "scatter":

@@ -55,6 +55,22 @@ function countUsers(order: readonly Node[]): Map<Node, number> {
   return users;
 }
 
+/** Concatenations that are one part of one other: their parts go straight into its result. */
+function nestedConcats(graph: Graph, order: readonly Node[]): Set<Node> {
+  const users = countUsers(order);
+  const outputs = new Set(graph.outputs);
+  const nested = new Set<Node>();
+  for (const node of order) {
+    if (node.op !== "concat") continue;
+    for (const part of node.src) {
+      const isOnce = node.src.filter((other) => other === part).length === 1;
+      const isOwn = part.op === "concat" && users.get(part) === 1 && !outputs.has(part);
+      if (isOwn && isOnce) nested.add(part);
+    }
+  }
+  return nested;
+}
+
 /**
  * Decides which nodes get a buffer ("values"); all others are recomputed inside the kernels that
  * use them. `forced` are nodes a later stage found it cannot follow.
@@ -62,6 +78,7 @@ function countUsers(order: readonly Node[]): Map<Node, number> {
 export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node> {
   const order = topologicalOrder(graph.outputs);
   const users = countUsers(order);
+  const nested = nestedConcats(graph, order);
   const values = new Set<Node>(forced);
   const inlineCost = new Map<Node, number>();
   const inlineDepth = new Map<Node, number>();
@@ -95,7 +112,7 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
   };
 
   for (const node of order) {
-    if (ownKernel.has(node.op)) values.add(node);
+    if (ownKernel.has(node.op) && !nested.has(node)) values.add(node);
     if (node.op === "dot") for (const source of node.src) materializeOperand(source, false);
     if (wholeBuffers.has(node.op)) for (const source of node.src) materializeOperand(source, true);
     if (node.op === "expand") broadcastSource(node);

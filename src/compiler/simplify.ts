@@ -73,18 +73,29 @@ function roundTo(value: number, dtype: DType): number | undefined {
   return dtype === "bool" ? value : undefined;
 }
 
+/** What an operation on constants gives, or undefined if it is not folded. */
+export function foldScalars(
+  op: string,
+  from: DType,
+  to: DType,
+  values: readonly number[],
+): number | undefined {
+  const fold = folds[op as Op];
+  if (fold === undefined || values.length === 0) return undefined;
+  if (isInteger(from) && !integerFolds.has(op as Op)) return undefined;
+  if (from === "f16" || from === "bf16") return undefined;
+  return roundTo(fold(...values), to);
+}
+
 function foldConstants(node: Node): Node | undefined {
-  const fold = folds[node.op];
-  if (fold === undefined || node.src.length === 0) return undefined;
-  if (isInteger(node.src[0].dtype) && !integerFolds.has(node.op)) return undefined;
-  if (node.src[0].dtype === "f16" || node.src[0].dtype === "bf16") return undefined;
+  if (folds[node.op] === undefined || node.src.length === 0) return undefined;
   const values: number[] = [];
   for (const source of node.src) {
     const value = uniformValue(source);
     if (value === undefined) return undefined;
     values.push(value);
   }
-  const result = roundTo(fold(...values), node.dtype);
+  const result = foldScalars(node.op, node.src[0].dtype, node.dtype, values);
   return result === undefined ? undefined : full(node.shape, result, node.dtype);
 }
 

@@ -3,7 +3,7 @@ import { dtypeBytes, isFloat } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Form } from "../affine.ts";
-import { formKey, formRange, normalizeForm } from "../affine.ts";
+import { combineForms, formKey, formRange, normalizeForm } from "../affine.ts";
 import type { Expression, Statement } from "../kernel.ts";
 import type { Loop } from "../loops.ts";
 import type { FunctionBuilder } from "./assembler-function.ts";
@@ -17,6 +17,8 @@ export interface Unit {
   readonly index: number;
   /** Local with the number of live lanes (1 … width−1), or null if all are. */
   readonly remaining: number | null;
+  /** How many lanes count in the last vector, if that is known here. */
+  readonly count?: number;
 }
 
 /** A loop that is open where code is being written. */
@@ -26,6 +28,7 @@ export interface OpenLoop {
 }
 
 type Load = Extract<Expression, { kind: "load" }>;
+type Store = Extract<Statement, { kind: "store" }>;
 
 /** Writes the values of expressions into one function. */
 export class ExpressionRenderer {
@@ -201,7 +204,7 @@ export class ExpressionRenderer {
     const current = this.open[this.open.length - 1];
     const done = new Set<string>();
     for (const { form, value } of forms) {
-      const key = value === null ? `index ${formKey(form)}` : this.addressKey(value, form);
+      const key = value === null ? `index ${formKey(form)}` : addressKey(value, form);
       const stride = strideOf(form, current.loop);
       if (stride === 0 || done.has(key)) continue;
       done.add(key);
@@ -222,22 +225,22 @@ export class ExpressionRenderer {
     }
   }
 
-  private addressKey(value: Node, form: Form): string {
-    return `address ${value.id} ${formKey(form)}`;
-  }
-
   private pushStart(value: Node, form: Form): void {
-    const base = this.bases.get(value);
-    invariant(base !== undefined, `kernel reads ${value.op} without a base address`);
-    this.f.get(base);
-    if (form.offset !== 0) this.f.i32(form.offset * dtypeBytes(value.dtype)).emit("i32.add");
+    this.f.get(this.baseOf(value));
+    if (form.offset === immediateOf(form) || form.offset === 0) return;
+    this.f.i32(form.offset * dtypeBytes(value.dtype)).emit("i32.add");
   }
 
-  /** Pushes the byte address of lane 0 of unit 0, dynamic terms excluded. */
-  private pushAddress(value: Node, form: Form): void {
-    const known = this.scopes.find(this.addressKey(value, form));
+  /**
+   * Pushes the byte address of lane 0 of unit 0, dynamic terms excluded. Returns the offset that
+   * loads and stores there must add.
+   */
+  private pushAddress(value: Node, form: Form): number {
+    const bytes = dtypeBytes(value.dtype);
+    const known = this.scopes.find(addressKey(value, form));
     if (known !== undefined) this.f.get(known);
-    else this.pushSum(form, dtypeBytes(value.dtype), () => this.pushStart(value, form));
+    else this.pushSum(form, bytes, () => this.pushStart(value, form));
+    return immediateOf(form) * bytes;
   }
 
   private hasDynamic(form: Form): boolean {
@@ -273,10 +276,10 @@ export class ExpressionRenderer {
       else lanes.load(f, load.dtype, 0);
       return;
     }
-    this.pushAddress(load.value, form);
+    const offset = this.pushAddress(load.value, form);
     if (this.hasDynamic(form)) this.addDynamic(form, unit, bytes, 0);
-    if (stride === 0) lanes.loadUniform(f, load.dtype, 0);
-    else lanes.load(f, load.dtype, ahead * bytes);
+    if (stride === 0) lanes.loadUniform(f, load.dtype, offset);
+    else lanes.load(f, load.dtype, offset + ahead * bytes);
   }
 
   /** Pushes the element index of one lane of unit 0. */
@@ -360,18 +363,18 @@ export class ExpressionRenderer {
       dtypeBytes(value.dtype) === 4 && !this.hasDynamic(form) && !this.isUnsafe(value, form);
     if (!plain || (stride !== -1 && stride !== 2)) return false;
     const first = f.local("v128");
-    this.pushAddress(value, form);
+    const offset = this.pushAddress(value, form);
     if (stride === -1) {
       f.i32(-4 * (4 * unit.index + 3)).emit("i32.add");
-      lanes.load(f, value.dtype, 0);
+      lanes.load(f, value.dtype, offset);
       f.tee(first).get(first).shuffle32(3, 2, 1, 0);
     } else {
       // Past the last element this reads up to 28 bytes, which memory's guard covers.
       const address = f.local("i32");
       f.tee(address);
-      lanes.load(f, value.dtype, 32 * unit.index);
+      lanes.load(f, value.dtype, offset + 32 * unit.index);
       f.get(address);
-      lanes.load(f, value.dtype, 32 * unit.index + 16);
+      lanes.load(f, value.dtype, offset + 32 * unit.index + 16);
       f.shuffle32(0, 2, 4, 6).release(address);
     }
     f.release(first);
@@ -394,16 +397,16 @@ export class ExpressionRenderer {
       this.clampAndScale(value, 0);
       return;
     }
-    this.pushAddress(value, form);
-    if (ahead !== 0) f.i32(ahead * bytes).emit("i32.add");
+    const moved = this.pushAddress(value, form) + ahead * bytes;
+    if (moved !== 0) f.i32(moved).emit("i32.add");
     if (this.hasDynamic(form)) this.addDynamic(form, unit, bytes, lane);
   }
 
   /** Runs code for each live lane. */
   private eachLane(unit: Unit, body: (lane: number) => void): void {
-    for (let lane = 0; lane < this.lanes.width; lane++) {
-      const { remaining } = unit;
-      if (remaining === null || lane === 0) {
+    const { remaining, count } = unit;
+    for (let lane = 0; lane < (count ?? this.lanes.width); lane++) {
+      if (remaining === null || count !== undefined || lane === 0) {
         body(lane);
         continue;
       }
@@ -430,6 +433,42 @@ export class ExpressionRenderer {
     f.release(value);
   }
 
+  /** Whether the vectors of two stores alternate in the target, the first's elements first. */
+  interleaves(first: Statement, second: Statement, unit: Unit): boolean {
+    if (first.kind !== "store" || second.kind !== "store" || this.lanes.width !== 4) return false;
+    if (first.target !== second.target) return false;
+    if (unit.remaining !== null && unit.count === undefined) return false;
+    if (first.accumulate || second.accumulate || dtypeBytes(first.target.dtype) !== 4) return false;
+    const form = normalizeForm(first.form);
+    if (strideOf(form, this.vector) !== 2 || this.hasDynamic(form)) return false;
+    return formKey(combineForms([[form, 1]], 1)) === formKey(second.form);
+  }
+
+  /** Two stores that interleave, as two whole vectors. */
+  storePair(first: Store, second: Store, unit: Unit): void {
+    const { f, lanes } = this;
+    const { dtype } = first.target;
+    const [even, odd] = f.locals("v128", 2);
+    this.push(first.value, unit);
+    f.set(even);
+    this.push(second.value, unit);
+    f.set(odd);
+    const address = f.local("i32");
+    const offset = this.pushAddress(first.target, normalizeForm(first.form)) + 32 * unit.index;
+    f.set(address);
+    const count = unit.count ?? lanes.width;
+    for (const half of [0, 1]) {
+      const pairs = count - 2 * half;
+      if (pairs <= 0) continue;
+      f.get(address).get(even).get(odd);
+      if (half === 0) f.shuffle32(0, 4, 1, 5);
+      else f.shuffle32(2, 6, 3, 7);
+      if (pairs > 1) lanes.store(f, dtype, offset + 16 * half);
+      else f.memoryLane("v128.store64_lane", 0, offset + 16 * half, 2);
+    }
+    f.release(address, even, odd);
+  }
+
   private storeAdjacent(
     target: Node,
     form: Form,
@@ -439,9 +478,8 @@ export class ExpressionRenderer {
   ): void {
     const { f, lanes } = this;
     const bytes = dtypeBytes(target.dtype);
-    const offset = unit.index * lanes.width * bytes;
     const address = f.local("i32");
-    this.pushAddress(target, form);
+    const offset = this.pushAddress(target, form) + unit.index * lanes.width * bytes;
     if (this.hasDynamic(form)) this.addDynamic(form, unit, bytes, 0);
     f.set(address);
     if (accumulate) {
@@ -489,6 +527,20 @@ export class ExpressionRenderer {
     }
     f.release(address);
   }
+}
+
+/**
+ * The part of a form's offset that loads and stores add themselves, so that accesses which differ
+ * in nothing else share one address. Not where an address without it could lie before memory.
+ */
+function immediateOf(form: Form): number {
+  const isAhead = form.offset > 0 && form.terms.every((term) => term.stride > 0);
+  return isAhead ? form.offset : 0;
+}
+
+function addressKey(value: Node, form: Form): string {
+  const start = form.offset - immediateOf(form);
+  return `address ${value.id} ${formKey({ ...form, offset: start })}`;
 }
 
 /** Forms and buffers a list of statements touches, for address arithmetic. */

@@ -269,7 +269,8 @@ class KernelWriter {
     if (!(fixed && units > 1 && left < lanes.width)) rounds(1);
     if (lanes.width > 1 && !(fixed && vector.size % lanes.width === 0)) {
       f.get(end).get(index).emit("i32.sub").tee(remaining).i32(0).emit("i32.gt_s");
-      f.if(() => inside([{ index: 0, remaining }]));
+      const count = vector.size % lanes.width;
+      f.if(() => inside([fixed ? { index: 0, remaining, count } : { index: 0, remaining }]));
     }
     f.release(index, end, remaining);
   }
@@ -371,7 +372,19 @@ class KernelWriter {
             this.expressions.hoist(statement.value, unit);
         }
       }
-      for (const statement of phase.statements) this.statement(statement, unit);
+      const paired = new Set<Statement>();
+      for (const statement of phase.statements) {
+        if (paired.has(statement)) continue;
+        const twin = phase.statements.find((other) =>
+          this.expressions.interleaves(statement, other, unit),
+        );
+        if (twin !== undefined) paired.add(twin);
+        if (twin?.kind === "store" && statement.kind === "store") {
+          this.expressions.storePair(statement, twin, unit);
+        } else {
+          this.statement(statement, unit);
+        }
+      }
     });
   }
 

@@ -32,6 +32,7 @@ import { defineSort } from "./sort-kernel.ts";
 import { isWorthSplitting, kernelCost } from "./step-cost.ts";
 import type { StepCost } from "./step-cost.ts";
 import { LoopSyncPlan, SyncPlan } from "./sync-plan.ts";
+import { unrollPairs } from "./unroll.ts";
 import { VectorLanes } from "./vector-lanes.ts";
 import { VectorMath } from "./vector-math.ts";
 
@@ -189,9 +190,10 @@ class ProgramWriter {
     return { name, ...cost, threads: parallel ? this.target.threads : 1, isLibraryCall };
   }
 
-  private kernelStep(kernel: Kernel, frame: Frame): CompiledStep {
+  private kernelStep(original: Kernel, frame: Frame): CompiledStep {
+    const kernel = unrollPairs(original);
     const plan = planKernel(kernel);
-    const cost = kernelCost(kernel);
+    const cost = kernelCost(original);
     const parallel = this.target.threads > 1 && plan.parallel !== null && isWorthSplitting(cost);
     const scratch = scratchBytes(kernel, plan);
     if (scratch > 0) this.needWorkspace(scratch);

@@ -13,34 +13,81 @@ function wholeFactor({ from, to, scale, alignCorners }: Resize): number {
   return isWhole && (scale === null || scale === factor) ? factor : 0;
 }
 
+/** Elements of a dim between whose taps results lie, before and after which ends are looked up. */
+const innerCount = ({ from }: Resize, taps: number): number => from - taps + 1;
+
 /**
- * Enlarging by a whole factor: between two elements, results at one place have the same weights, so
- * that every tap is a plain view of x and nothing is looked up but the few results at the ends.
+ * Results between elements, for dims in order: there results at one place have the same weights, so
+ * that every tap is a plain view of x.
  */
-function resizeByPhases(x: Node, resize: Resize, factor: number, kernel: Kernel): Node {
-  const { dim, from, to } = resize;
-  const { taps, weights } = kernel;
-  const count = from - taps + 1;
-  if (count < 1) return lookUpResults(x, resize, kernel, 0, to);
-  const place = ir.cast(ir.iota([factor], 0), x.dtype);
-  const t = affine(place, 1 / factor, factor % 2 === 0 ? 0.5 / factor : 0);
-  const shape = x.shape.toSpliced(dim, 1, count, factor);
-  const columns = range(taps).map((k) => {
-    const column = ir.narrow(x, dim, k, count);
-    return ir.expand(ir.reshape(column, column.shape.toSpliced(dim + 1, 0, 1)), shape);
+function resizeInside(x: Node, resizes: readonly Resize[], kernel: Kernel): Node {
+  const split = x.shape.flatMap((size, dim) => {
+    const resize = resizes.find((candidate) => candidate.dim === dim);
+    return resize === undefined ? [size] : [innerCount(resize, kernel.taps), wholeFactor(resize)];
   });
-  const lines = weights(t).map((weight) => along(weight, dim + 1, shape));
-  const inner = ir.reshape(weightedSum(columns, lines), x.shape.with(dim, count * factor));
-  const before = Math.floor(factor / 2) + factor * (taps / 2 - 1);
-  const after = before + count * factor;
-  return ir.concat(
-    [
-      lookUpResults(x, resize, kernel, 0, before),
-      inner,
-      lookUpResults(x, resize, kernel, after, to - after),
-    ],
-    dim,
+  const sumTaps = (view: Node, left: readonly Resize[]): Node => {
+    const resize = left.at(-1);
+    if (resize === undefined) {
+      const ones = resizes.reduceRight(
+        (shape, { dim }) => shape.toSpliced(dim + 1, 0, 1),
+        view.shape,
+      );
+      return ir.expand(ir.reshape(view, ones), split);
+    }
+    const { dim } = resize;
+    const factor = wholeFactor(resize);
+    const count = innerCount(resize, kernel.taps);
+    const place = ir.cast(ir.iota([factor], 0), x.dtype);
+    const t = affine(place, 1 / factor, factor % 2 === 0 ? 0.5 / factor : 0);
+    const taps = range(kernel.taps).map((k) =>
+      sumTaps(ir.narrow(view, dim, k, count), left.slice(0, -1)),
+    );
+    const lines = kernel.weights(t).map((weight) => along(weight, dim + left.length, split));
+    return weightedSum(taps, lines);
+  };
+  const shape = resizes.reduce(
+    (grown, resize) =>
+      grown.with(resize.dim, innerCount(resize, kernel.taps) * wholeFactor(resize)),
+    x.shape,
   );
+  return ir.reshape(sumTaps(x, resizes), shape);
+}
+
+/** `count` results from number `start` on, at an end; of two neighbours there both are the last. */
+function resizeEnd(x: Node, resize: Resize, kernel: Kernel, start: number, count: number): Node {
+  const { dim, from, to } = resize;
+  if (kernel.taps !== 2 || count === to) return lookUpResults(x, resize, kernel, start, count);
+  return ir.expand(ir.narrow(x, dim, start === 0 ? 0 : from - 1, 1), x.shape.with(dim, count));
+}
+
+/**
+ * Enlarges dims by whole factors: what lies between elements, and around it the few results at the
+ * ends, which are looked up.
+ * @param inside - dims whose results between elements are wanted.
+ */
+function resizeByPhases(
+  x: Node,
+  resizes: readonly Resize[],
+  kernel: Kernel,
+  inside: readonly Resize[] = [],
+): Node {
+  const [resize, ...rest] = resizes;
+  if (resize === undefined) return inside.length === 0 ? x : resizeInside(x, inside, kernel);
+  const { dim, to } = resize;
+  const factor = wholeFactor(resize);
+  const ends = (start: number, count: number): Node =>
+    resizeByPhases(resizeEnd(x, resize, kernel, start, count), rest, kernel, inside);
+  const count = innerCount(resize, kernel.taps);
+  if (count < 1) return ends(0, to);
+  const before = Math.floor(factor / 2) + factor * (kernel.taps / 2 - 1);
+  const after = before + count * factor;
+  const between = resizeByPhases(x, rest, kernel, [...inside, resize]);
+  return ir.concat([ends(0, before), between, ends(after, to - after)], dim);
+}
+
+/** Whether several dims are better resized at once: else every result sums all pairs of taps. */
+function isDoubling(resizes: readonly Resize[], kernel: Kernel): boolean {
+  return kernel.taps === 2 && resizes.every((resize) => wholeFactor(resize) === 2);
 }
 
 /** Resizes dims by interpolating between neighbours; x is f32 or f64. */
@@ -50,11 +97,10 @@ export function resizeSmoothly(x: Node, resizes: readonly Resize[], kernel: Kern
     (resize) => resize.from !== resize.to || (kernel.taps === 4 && stepOf(resize) !== 1),
   );
   const whole = live.filter((resize) => wholeFactor(resize) > 0);
-  // The last dim first: its results are stored apart, those of the others in whole rows.
-  const phases = whole.reduceRight(
-    (y, resize) => resizeByPhases(y, resize, wholeFactor(resize), kernel),
-    x,
-  );
+  // Else the last dim first: its results are stored apart, those of the others in whole rows.
+  const phases = isDoubling(whole, kernel)
+    ? resizeByPhases(x, whole, kernel)
+    : whole.reduceRight((y, resize) => resizeByPhases(y, [resize], kernel), x);
   const enlargements = whole.map((resize) => ({ ...resize, factor: wholeFactor(resize) }));
   const enlarged = withShortAdjoint(phases, x, kernel.taps, enlargements);
   // What shrinks most goes first; among equals the last dim, whose lookups are the dear ones.
