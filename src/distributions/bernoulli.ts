@@ -4,7 +4,8 @@ import { where } from "../tensor/functions.ts";
 import { binomial, poisson } from "../tensor/random-rejection.ts";
 import * as random from "../tensor/random.ts";
 import * as special from "../tensor/special.ts";
-import type { Tensor, TensorLike } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { TensorLike } from "../tensor/tensor.ts";
 import type { Constraint } from "./constraint.ts";
 import {
   boolean,
@@ -22,6 +23,15 @@ import { broadcastParameters, clampProbabilities } from "./shapes.ts";
 export interface ChanceOptions extends DistributionOptions {
   readonly probs?: TensorLike | undefined;
   readonly logits?: TensorLike | undefined;
+}
+
+/** Options of a call in torch's short form, with the probabilities as an argument of their own. */
+export function withProbs<Options extends DistributionOptions>(
+  given: TensorLike | Options,
+  options: DistributionOptions,
+): Options | (DistributionOptions & { readonly probs: TensorLike }) {
+  const isShort = typeof given === "number" || given instanceof Tensor;
+  return isShort ? { ...options, probs: given } : given;
 }
 
 /** The one parameter that was given, and which it is. */
@@ -86,8 +96,8 @@ export abstract class ChanceDistribution extends Distribution {
 /** 1 with probability p, otherwise 0. */
 export class Bernoulli extends ChanceDistribution {
   /** @param options - `probs` or `logits`. */
-  constructor(options: ChanceOptions) {
-    super("Bernoulli", options);
+  constructor(probs: TensorLike | ChanceOptions, options: DistributionOptions = {}) {
+    super("Bernoulli", withProbs(probs, options));
   }
 
   override get support(): Constraint {
@@ -143,8 +153,8 @@ function enumerated(count: number, like: Tensor, batch: Shape, expand: boolean):
 /** How many failures come before the first success: 0, 1, 2, …. */
 export class Geometric extends ChanceDistribution {
   /** @param options - `probs` or `logits`. */
-  constructor(options: ChanceOptions) {
-    super("Geometric", options);
+  constructor(probs: TensorLike | ChanceOptions, options: DistributionOptions = {}) {
+    super("Geometric", withProbs(probs, options));
   }
 
   override get support(): Constraint {
@@ -197,7 +207,12 @@ export class Binomial extends ChanceDistribution {
   readonly #count: number | undefined;
 
   /** @param options - `probs` or `logits`. */
-  constructor(totalCount: TensorLike, options: ChanceOptions) {
+  constructor(
+    totalCount: TensorLike,
+    probs: TensorLike | ChanceOptions,
+    rest: DistributionOptions = {},
+  ) {
+    const options = withProbs(probs, rest);
     const { value } = oneOf("Binomial", options);
     checkParameters(
       "Binomial",

@@ -3,7 +3,7 @@ import { arange, eye } from "../tensor/factories.ts";
 import * as random from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TensorLike } from "../tensor/tensor.ts";
-import { oneOf } from "./bernoulli.ts";
+import { oneOf, withProbs } from "./bernoulli.ts";
 import type { Constraint } from "./constraint.ts";
 import { integersUpTo, oneHot, real, simplex } from "./constraint.ts";
 import type { DistributionOptions, SampleOptions, Shape } from "./distribution.ts";
@@ -25,8 +25,12 @@ export class Categorical extends Distribution {
   readonly #logits: Tensor | undefined;
   readonly numEvents: number;
 
-  /** @param options - `probs` (weights ≥ 0, divided by their sum) or `logits` (of any offset). */
-  constructor(options: CategoryOptions) {
+  /**
+   * @param probs - weights ≥ 0, divided by their sum, or options with `probs` or `logits` (of any
+   * offset).
+   */
+  constructor(probs: Tensor | CategoryOptions, rest: DistributionOptions = {}) {
+    const options = withProbs(probs, rest);
     const { value, isLogits } = oneOf("Categorical", options);
     if (!(value instanceof Tensor) || value.ndim < 1) {
       throw new ShapeError("Categorical: probs or logits must be a tensor of at least one dim");
@@ -116,9 +120,9 @@ export class OneHotCategorical extends Distribution {
   readonly categorical: Categorical;
 
   /** @param options - `probs` or `logits`, [..., K]. */
-  constructor(options: CategoryOptions) {
-    const categorical = new Categorical(options);
-    super(categorical.batchShape, [categorical.numEvents], options);
+  constructor(probs: Tensor | CategoryOptions, options: DistributionOptions = {}) {
+    const categorical = new Categorical(probs, options);
+    super(categorical.batchShape, [categorical.numEvents], withProbs(probs, options));
     this.categorical = categorical;
   }
 

@@ -3,12 +3,12 @@ import { arange } from "../tensor/factories.ts";
 import { logStandardGamma, poisson } from "../tensor/random-rejection.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
 import type { ChanceOptions } from "./bernoulli.ts";
-import { ChanceDistribution, oneOf } from "./bernoulli.ts";
+import { ChanceDistribution, oneOf, withProbs } from "./bernoulli.ts";
 import { Categorical } from "./categorical.ts";
 import type { CategoryOptions } from "./categorical.ts";
 import type { Constraint } from "./constraint.ts";
 import { independent, nonnegative, nonnegativeInteger } from "./constraint.ts";
-import type { SampleOptions, Shape } from "./distribution.ts";
+import type { DistributionOptions, SampleOptions, Shape } from "./distribution.ts";
 import { Distribution, checkParameters } from "./distribution.ts";
 import { broadcastParameters } from "./shapes.ts";
 
@@ -17,7 +17,12 @@ export class NegativeBinomial extends ChanceDistribution {
   readonly totalCount: Tensor;
 
   /** @param options - `probs` or `logits` of success. */
-  constructor(totalCount: TensorLike, options: ChanceOptions) {
+  constructor(
+    totalCount: TensorLike,
+    probs: TensorLike | ChanceOptions,
+    rest: DistributionOptions = {},
+  ) {
+    const options = withProbs(probs, rest);
     const { value } = oneOf("NegativeBinomial", options);
     checkParameters(
       "NegativeBinomial",
@@ -71,12 +76,16 @@ export class Multinomial extends Distribution {
   readonly categorical: Categorical;
 
   /** @param options - `probs` or `logits`, [..., K]. */
-  constructor(totalCount: number, options: CategoryOptions) {
+  constructor(
+    totalCount: number,
+    probs: Tensor | CategoryOptions,
+    options: DistributionOptions = {},
+  ) {
     if (!Number.isInteger(totalCount) || totalCount < 0) {
       throw new ConfigError(`Multinomial: totalCount must be an integer ≥ 0, got ${totalCount}`);
     }
-    const categorical = new Categorical(options);
-    super(categorical.batchShape, [categorical.numEvents], options);
+    const categorical = new Categorical(probs, options);
+    super(categorical.batchShape, [categorical.numEvents], withProbs(probs, options));
     this.totalCount = totalCount;
     this.categorical = categorical;
   }

@@ -5,7 +5,7 @@ import { Bernoulli, Binomial, Geometric, Poisson } from "./bernoulli.ts";
 import { Categorical, OneHotCategorical } from "./categorical.ts";
 import type { Distribution } from "./distribution.ts";
 import { Beta, Dirichlet, Gamma } from "./gamma.ts";
-import { Pareto } from "./heavy-tails.ts";
+import { HalfCauchy, InverseGamma, Pareto } from "./heavy-tails.ts";
 import { Independent } from "./independent.ts";
 import * as mixed from "./kl-mixed.ts";
 import { infiniteOutside } from "./kl-mixed.ts";
@@ -186,9 +186,14 @@ const rules: Rule[] = [
   rule(Laplace, Laplace, laplaces),
   rule(Gumbel, Gumbel, gumbels),
   rule(Cauchy, Cauchy, cauchys),
+  rule(HalfCauchy, HalfCauchy, (p, q) => cauchys(new Cauchy(0, p.scale), new Cauchy(0, q.scale))),
   rule(Uniform, Uniform, uniforms),
   rule(Exponential, Exponential, exponentials),
   rule(Gamma, Gamma, gammas),
+  // The reciprocals are Gamma.
+  rule(InverseGamma, InverseGamma, (p, q) =>
+    gammas(new Gamma(p.concentration, p.rate), new Gamma(q.concentration, q.rate)),
+  ),
   rule(Beta, Beta, betas),
   rule(Dirichlet, Dirichlet, dirichlets),
   rule(Bernoulli, Bernoulli, bernoullis),
@@ -226,7 +231,12 @@ const rules: Rule[] = [
   ...[Exponential, Gamma, Pareto].flatMap((left) =>
     [Beta, Uniform].map((right) => rule(left, right, mixed.never)),
   ),
-  ...[Exponential, Gamma].map((left) => rule(left, Pareto, mixed.never)),
+  ...[Beta, Exponential, Gamma].map((left) =>
+    rule<Beta | Exponential | Gamma, Pareto>(left, Pareto, mixed.never),
+  ),
+  ...[Bernoulli, Binomial].map((right) =>
+    rule<Poisson, Bernoulli | Binomial>(Poisson, right, mixed.never),
+  ),
 ];
 
 function refuse(p: Distribution, q: Distribution): never {

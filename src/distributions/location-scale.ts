@@ -111,7 +111,7 @@ export class Laplace extends LocationScale {
   }
 }
 
-/** Cauchy distribution: no mean, no variance. */
+/** Cauchy distribution: no mean, infinite variance. */
 export class Cauchy extends LocationScale {
   constructor(loc: TensorLike, scale: TensorLike, options: DistributionOptions = {}) {
     super("Cauchy", loc, scale, options);
@@ -126,7 +126,7 @@ export class Cauchy extends LocationScale {
   }
 
   override get variance(): Tensor {
-    return constantLike(this.loc, NaN);
+    return constantLike(this.loc, Infinity);
   }
 
   override expand(batchShape: Shape): Cauchy {

@@ -1,12 +1,12 @@
 import * as random from "../tensor/random.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
 import type { ChanceOptions } from "./bernoulli.ts";
-import { ChanceDistribution } from "./bernoulli.ts";
+import { ChanceDistribution, withProbs } from "./bernoulli.ts";
 import type { CategoryOptions } from "./categorical.ts";
 import { Categorical } from "./categorical.ts";
 import type { Constraint } from "./constraint.ts";
 import { simplex, unitInterval } from "./constraint.ts";
-import type { SampleOptions, Shape } from "./distribution.ts";
+import type { DistributionOptions, SampleOptions, Shape } from "./distribution.ts";
 import { Distribution } from "./distribution.ts";
 import { broadcastParameters, clampProbabilities } from "./shapes.ts";
 
@@ -23,8 +23,12 @@ function openUnits(shape: Shape, like: Tensor, { generator }: SampleOptions): Te
 export class RelaxedBernoulli extends ChanceDistribution {
   readonly temperature: Tensor;
 
-  constructor(temperature: TensorLike, options: ChanceOptions) {
-    super("RelaxedBernoulli", options);
+  constructor(
+    temperature: TensorLike,
+    probs: TensorLike | ChanceOptions,
+    options: DistributionOptions = {},
+  ) {
+    super("RelaxedBernoulli", withProbs(probs, options));
     this.temperature = broadcastParameters(temperature, this.probs)[0];
   }
 
@@ -70,9 +74,13 @@ export class RelaxedOneHotCategorical extends Distribution {
   readonly temperature: TensorLike;
   readonly categorical: Categorical;
 
-  constructor(temperature: TensorLike, options: CategoryOptions) {
-    const categorical = new Categorical(options);
-    super(categorical.batchShape, [categorical.numEvents], options);
+  constructor(
+    temperature: TensorLike,
+    probs: Tensor | CategoryOptions,
+    options: DistributionOptions = {},
+  ) {
+    const categorical = new Categorical(probs, options);
+    super(categorical.batchShape, [categorical.numEvents], withProbs(probs, options));
     this.categorical = categorical;
     this.temperature = temperature;
   }

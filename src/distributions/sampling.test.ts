@@ -257,6 +257,28 @@ describe("distributions", () => {
     expect(await total.item()).toBeCloseTo(1, 5);
   });
 
+  it("take probabilities as an argument, as torch", async () => {
+    const probs = tensor([0.25, 0.75]);
+    for (const [short, named] of [
+      [new Bernoulli(probs), new Bernoulli({ probs })],
+      [new Geometric(probs), new Geometric({ probs })],
+      [new Binomial(3, probs), new Binomial(3, { probs })],
+      [new Categorical(probs), new Categorical({ probs })],
+      [new OneHotCategorical(probs), new OneHotCategorical({ probs })],
+    ]) {
+      expect(await short.variance.tolist()).toEqual(await named.variance.tolist());
+    }
+    expect(await new Bernoulli(0.25).mean.item()).toBe(0.25);
+  });
+
+  it("have divergences of half and inverse families", async () => {
+    const { HalfCauchy, InverseGamma, klDivergence } = distributions;
+    const half = klDivergence(new HalfCauchy(1), new HalfCauchy(3));
+    expect(await half.item()).toBeCloseTo(Math.log(16 / 12), 6);
+    const inverse = klDivergence(new InverseGamma(2, 1), new InverseGamma(2, 3));
+    expect(await inverse.item()).toBeCloseTo(2 * Math.log(1 / 3) + 4, 5);
+  });
+
   it("take divergences that others register", async () => {
     class Ends extends Uniform {}
     distributions.registerKl(Ends, Normal, (p) => p.low.mul(0).add(7));
