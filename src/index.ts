@@ -76,7 +76,7 @@ export { jit, setJit } from "./tensor/jit.ts";
 export type { ScanLoopOptions, ScanResult, WhileLoopOptions } from "./tensor/loops.ts";
 export { forLoop, scan, whileLoop } from "./tensor/loops.ts";
 export * as fft from "./tensor/fft.ts";
-export * as linalg from "./tensor/linalg.ts";
+export * as linalg from "./tensor/linalg-namespace.ts";
 export { keep, persistent, scope } from "./tensor/memory.ts";
 export type { KernelSummary, Profile } from "./tensor/profile.ts";
 export { profile } from "./tensor/profile.ts";

@@ -24,6 +24,7 @@ import { selecting } from "./bindings/selecting.ts";
 import { linalgOps } from "./bindings/linalg.ts";
 import { fftOps } from "./bindings/fft.ts";
 import { counting } from "./bindings/counting.ts";
+import { factored } from "./bindings/factored.ts";
 import { specialMore } from "./bindings/special-more.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
@@ -427,6 +428,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...losses,
   ...fftOps,
   ...specialMore,
+  ...factored,
   ...counting,
   ...linalgOps,
   ...moreLosses,

@@ -210,6 +210,7 @@ export interface AreaCases {
   readonly special: OperationCase;
   readonly "special-more": OperationCase;
   readonly counting: OperationCase;
+  readonly factored: OperationCase;
   readonly sorting: OperationCase;
   readonly indexing: OperationCase;
   readonly distribution: OperationCase;
@@ -258,6 +259,7 @@ export const operationAreas = [
   "special",
   "special-more",
   "counting",
+  "factored",
   "sorting",
   "indexing",
   "distribution",
