@@ -1,9 +1,10 @@
 import { where } from "../tensor/functions.ts";
+import { xlogy } from "../tensor/special.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Bernoulli, Poisson } from "./bernoulli.ts";
 import type { Distribution } from "./distribution.ts";
 import type { Beta, Gamma } from "./gamma.ts";
-import type { Pareto } from "./heavy-tails.ts";
+import { Pareto } from "./heavy-tails.ts";
 import type { Exponential, Gumbel, Laplace, Uniform } from "./location-scale.ts";
 import type { Normal } from "./normal.ts";
 import { constantLike } from "./shapes.ts";
@@ -100,6 +101,67 @@ export function uniformToGumbel(p: Uniform, q: Gumbel): Tensor {
   const ends = [p.low, p.high].map((end) => end.div(q.scale).neg().exp());
   const falling = ends[0].sub(ends[1]).mul(q.scale).div(p.high.sub(p.low));
   return gumbelCost(p.mean, falling, q).sub(p.entropy());
+}
+
+/** E[ln x] of a uniform variable between two non-negative ends. */
+function meanLogBetween(low: Tensor, high: Tensor): Tensor {
+  return xlogy(high, high).sub(xlogy(low, low)).div(high.sub(low)).sub(1);
+}
+
+/** −E[ln q] of a gamma q, for a variable with this mean and mean logarithm. */
+function gammaCost(mean: Tensor, meanLog: Tensor, q: Gamma): Tensor {
+  const norm = q.concentration.lgamma().sub(q.concentration.mul(q.rate.log()));
+  return norm.add(q.rate.mul(mean)).sub(q.concentration.sub(1).mul(meanLog));
+}
+
+/** Uniform against gamma; ∞ if the first goes below 0. */
+export function uniformToGamma(p: Uniform, q: Gamma): Tensor {
+  const meanLog = meanLogBetween(p.low, p.high);
+  return infiniteOutside(gammaCost(p.mean, meanLog, q).sub(p.entropy()), p.low.lt(0));
+}
+
+/** Uniform against beta; ∞ if the first leaves 0 … 1. */
+export function uniformToBeta(p: Uniform, q: Beta): Tensor {
+  const { concentration1: a, concentration0: b } = q;
+  const below = a.sub(1).mul(meanLogBetween(p.low, p.high));
+  const above = b.sub(1).mul(meanLogBetween(p.high.neg().add(1), p.low.neg().add(1)));
+  const norm = a.lgamma().add(b.lgamma()).sub(a.add(b).lgamma());
+  const value = norm.sub(below).sub(above).sub(p.entropy());
+  return infiniteOutside(value, p.low.lt(0).logicalOr(p.high.gt(1)));
+}
+
+/** Uniform against Pareto; ∞ if the first starts below the second. */
+export function uniformToPareto(p: Uniform, q: Pareto): Tensor {
+  const meanLog = meanLogBetween(p.low, p.high);
+  const cost = q.alpha.add(1).mul(meanLog).sub(q.alpha.log()).sub(xlogy(q.alpha, q.scale));
+  return infiniteOutside(cost.sub(p.entropy()), p.low.lt(q.scale));
+}
+
+/**
+ * A cost of Pareto p whose moments exist above a limit of alpha only; ∞ at or below it, where p is
+ * replaced before the cost is taken so that gradients there are 0, not NaN.
+ */
+function paretoCost(p: Pareto, limit: number, cost: (p: Pareto) => Tensor): Tensor {
+  const isHeavy = p.alpha.le(limit);
+  const light = new Pareto(p.scale, where(isHeavy, limit + 1, p.alpha));
+  return infiniteOutside(cost(light).sub(light.entropy()), isHeavy);
+}
+
+/** Pareto against gamma; ∞ where the first has no mean. */
+export function paretoToGamma(p: Pareto, q: Gamma): Tensor {
+  return paretoCost(p, 1, ({ mean, scale, alpha }) =>
+    gammaCost(mean, scale.log().add(alpha.reciprocal()), q),
+  );
+}
+
+/** Pareto against exponential; ∞ where the first has no mean. */
+export function paretoToExponential(p: Pareto, q: Exponential): Tensor {
+  return paretoCost(p, 1, ({ mean }) => q.rate.mul(mean).sub(q.rate.log()));
+}
+
+/** Pareto against normal; ∞ where the first has no variance. */
+export function paretoToNormal(p: Pareto, q: Normal): Tensor {
+  return paretoCost(p, 2, ({ mean, variance }) => normalCost(mean, variance, q));
 }
 
 /** Pareto against Pareto; ∞ if the first starts below the second. */

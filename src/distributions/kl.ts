@@ -223,7 +223,13 @@ const rules: Rule[] = [
   rule(Normal, Gumbel, mixed.normalToGumbel),
   rule(Uniform, Gumbel, mixed.uniformToGumbel),
   rule(Uniform, Exponential, mixed.uniformToExponential),
+  rule(Uniform, Gamma, mixed.uniformToGamma),
+  rule(Uniform, Beta, mixed.uniformToBeta),
+  rule(Uniform, Pareto, mixed.uniformToPareto),
   rule(Pareto, Pareto, mixed.paretos),
+  rule(Pareto, Gamma, mixed.paretoToGamma),
+  rule(Pareto, Exponential, mixed.paretoToExponential),
+  rule(Pareto, Normal, mixed.paretoToNormal),
   // Families on the whole line or a half of it against those on less.
   ...[Gumbel, Laplace, Normal].flatMap((left) =>
     [Beta, Exponential, Gamma, Pareto, Uniform].map((right) => rule(left, right, mixed.never)),

@@ -255,7 +255,8 @@ export class Uniform extends Distribution {
   override logProb(value: TensorLike): Tensor {
     const x = this.outcome("logProb", value, this.low);
     const inside = x.ge(this.low).logicalAnd(x.lt(this.high));
-    return this.high.sub(this.low).log().neg().where(inside, -Infinity);
+    // As torch's, the gradient of the density's height passes outside, too.
+    return inside.to(this.low.dtype).log().sub(this.entropy());
   }
 
   override entropy(): Tensor {

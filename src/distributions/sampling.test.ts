@@ -277,6 +277,11 @@ describe("distributions", () => {
     expect(await half.item()).toBeCloseTo(Math.log(16 / 12), 6);
     const inverse = klDivergence(new InverseGamma(2, 1), new InverseGamma(2, 3));
     expect(await inverse.item()).toBeCloseTo(2 * Math.log(1 / 3) + 4, 5);
+    // Against densities that are 1 resp. 2x between 0 and 1.
+    const wide = klDivergence(new Uniform(0, 1), new distributions.Beta(2, 1));
+    expect(await wide.item()).toBeCloseTo(1 - Math.log(2), 5);
+    const tail = klDivergence(new distributions.Pareto(1, 2), new Exponential(1));
+    expect(await tail.item()).toBeCloseTo(Math.log(2) - 1.5 + 2, 5);
   });
 
   it("take divergences that others register", async () => {
