@@ -4,7 +4,7 @@ import type { Tensor } from "athanor";
 const { relu, maxPool2d, crossEntropy } = nn.functional;
 
 /** Two convolutions with pooling and a linear classifier: images u8 [N, 1, 28, 28] -> [N, 10]. */
-export class Net extends nn.Module {
+class Net extends nn.Module {
   readonly conv1: nn.Conv2d = new nn.Conv2d(1, 16, 3, { padding: 1 });
   readonly conv2: nn.Conv2d = new nn.Conv2d(16, 32, 3, { padding: 1 });
   readonly fc: nn.Linear = new nn.Linear(32 * 7 * 7, 10);

@@ -35,7 +35,7 @@ export interface MultiheadAttentionOptions extends ModuleOptions {
 
 /** Options of one attention call. */
 export interface AttentionCallOptions {
-  /** [N, S]: bool, true where a key is padding, or float, added to the scores. */
+  /** Of shape [N, S]; bool, true where a key is padding, or float, added to the scores. */
   readonly keyPaddingMask?: Tensor | null | undefined;
   /**
    * Bool (true: must not be attended to) or float (added to the scores), [L, S], [N · H, L, S] or

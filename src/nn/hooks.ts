@@ -15,12 +15,18 @@ export interface HookOptions {
 }
 
 /** Arguments of a module's `forward`. */
-export type ForwardArguments<M> = M extends { forward(...args: infer Args): unknown }
+export type ForwardArguments<M> = M extends {
+  /** What a module computes. */
+  forward(...args: infer Args): unknown;
+}
   ? Args
   : readonly unknown[];
 
 /** Result of a module's `forward`. */
-export type ForwardResult<M> = M extends { forward(...args: never): infer Result }
+export type ForwardResult<M> = M extends {
+  /** What a module computes. */
+  forward(...args: never): infer Result;
+}
   ? Result
   : unknown;
 

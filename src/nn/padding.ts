@@ -31,6 +31,7 @@ abstract class Padding extends Module {
     return x.pad(this.padding, { mode: this.mode });
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return formatOptions({ padding: this.padding });
   }
@@ -49,6 +50,7 @@ abstract class ConstantPad extends Padding {
     return x.pad(this.padding, { value: this.value });
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return formatOptions({ padding: this.padding, value: this.value });
   }
@@ -81,6 +83,7 @@ export class ZeroPad1d extends ConstantPad {
     super(padding, 1, 0);
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return formatOptions({ padding: this.padding });
   }
@@ -92,6 +95,7 @@ export class ZeroPad2d extends ConstantPad {
     super(padding, 2, 0);
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return formatOptions({ padding: this.padding });
   }
@@ -103,6 +107,7 @@ export class ZeroPad3d extends ConstantPad {
     super(padding, 3, 0);
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return formatOptions({ padding: this.padding });
   }

@@ -28,6 +28,7 @@ abstract class Pooling<O extends object> extends Module {
     this.options = options;
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return formatOptions({ kernelSize: this.kernelSize, ...this.options });
   }
@@ -120,6 +121,7 @@ abstract class LPPool extends Pooling<LpPoolOptions> {
     this.normType = normType;
   }
 
+  /** The sizes as `toString` shows them. */
   protected override extraRepr(): string {
     return `${formatOptions({ normType: this.normType })}, ${super.extraRepr()}`;
   }

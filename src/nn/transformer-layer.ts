@@ -50,6 +50,7 @@ abstract class TransformerLayer extends Module {
   dropout: Dropout;
   linear2: Linear;
   protected readonly options: TransformerLayerOptions;
+  /** Between the two layers of the feed-forward net. */
   protected readonly activation: (x: Tensor) => Tensor;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions, hasMemory: boolean) {
@@ -78,22 +79,26 @@ abstract class TransformerLayer extends Module {
     return { dtype, device };
   }
 
+  /** Dropout with the layer's probability. */
   protected makeDropout(): Dropout {
     const { dropout = 0.1, generator } = this.options;
     return new Dropout(dropout, { generator });
   }
 
+  /** A layer norm with the layer's `eps`. */
   protected makeNorm(): LayerNorm {
     const { layerNormEps = 1e-5, bias = true } = this.options;
     return new LayerNorm(this.dModel, { eps: layerNormEps, bias, ...this.place });
   }
 
+  /** Attention with the layer's sizes. */
   protected makeAttention(): MultiheadAttention {
     const { dropout = 0.1, bias = true, batchFirst = false, generator } = this.options;
     const options = { dropout, bias, batchFirst, generator, ...this.place };
     return new MultiheadAttention(this.dModel, this.nhead, options);
   }
 
+  /** The feed-forward net with its dropouts. */
   protected feedForward(x: Tensor, last: Dropout): Tensor {
     const hidden = this.dropout.forward(this.activation(this.linear1.forward(x)));
     return last.forward(this.linear2.forward(hidden));
@@ -118,7 +123,7 @@ abstract class TransformerLayer extends Module {
 export interface EncoderLayerCallOptions {
   /** Bool (true: must not be attended to) or float (added to the scores), [L, L] or [N · H, L, L]. */
   readonly srcMask?: Tensor | null | undefined;
-  /** [N, L]: bool, true where an element is padding, or float. */
+  /** Of shape [N, L]; bool, true where an element is padding, or float. */
   readonly srcKeyPaddingMask?: Tensor | null | undefined;
   /** Position i sees positions 0 … i only. */
   readonly isCausal?: boolean | undefined;
@@ -168,9 +173,9 @@ export interface DecoderLayerCallOptions {
   readonly tgtMask?: Tensor | null | undefined;
   /** As tgtMask for the memory, [L, S] or [N · H, L, S]. */
   readonly memoryMask?: Tensor | null | undefined;
-  /** [N, L]: bool, true where a target is padding, or float. */
+  /** Of shape [N, L]; bool, true where a target is padding, or float. */
   readonly tgtKeyPaddingMask?: Tensor | null | undefined;
-  /** [N, S]: bool, true where an element of the memory is padding, or float. */
+  /** Of shape [N, S]; bool, true where an element of the memory is padding, or float. */
   readonly memoryKeyPaddingMask?: Tensor | null | undefined;
   /** Position i of the target sees positions 0 … i only. */
   readonly tgtIsCausal?: boolean | undefined;

@@ -15,6 +15,7 @@ import { TransformerDecoderLayer, TransformerEncoderLayer } from "./transformer-
 
 /** A layer that {@link TransformerEncoder} repeats. */
 export type EncoderLayer = Module & {
+  /** [L, N, E] -> [L, N, E]. */
   forward(src: Tensor, options?: EncoderLayerCallOptions): Tensor;
   /** A layer with weights of its own, equal to these. */
   copy(): EncoderLayer;
@@ -22,6 +23,7 @@ export type EncoderLayer = Module & {
 
 /** A layer that {@link TransformerDecoder} repeats. */
 export type DecoderLayer = Module & {
+  /** [T, N, E] and memory [S, N, E] -> [T, N, E]. */
   forward(tgt: Tensor, memory: Tensor, options?: DecoderLayerCallOptions): Tensor;
   /** A layer with weights of its own, equal to these. */
   copy(): DecoderLayer;
