@@ -57,6 +57,19 @@ describe("corners of shapes", () => {
   });
 });
 
+it("refusals name the operation that was called", () => {
+  const none = tensor([], { device });
+  expect(() => none.amin()).toThrow("amin: needs at least one element");
+  expect(() => none.argmin({ dim: 0 })).toThrow("argmin: needs at least one element");
+  const [three, row, column] = [tensor([1, 2, 3], { device }), [[1]], [[1, 2]]];
+  const product = (): Tensor => three.addmm(tensor(row, { device }), tensor(column, { device }));
+  expect(product).toThrow("addmm: shapes must broadcast, got [3] and [1, 2]");
+  const grown = tensor([[1], [2]], { device });
+  expect(() => grown.addmm(tensor(row, { device }), tensor(column, { device }))).toThrow(
+    "addmm: x must broadcast to the product [1, 2], got [2, 1]",
+  );
+});
+
 describe("gradients as torch's", () => {
   it("are zero for a mean over ignored targets only", async () => {
     const x = tensor([[1, 2]], { device });

@@ -3,7 +3,7 @@ import { product, range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import { promote } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
-import { broadcastShapes, formatShape, normalizeDim } from "../../ir/shape.ts";
+import { broadcastShapes, formatShape, normalizeDim, sameShape } from "../../ir/shape.ts";
 
 function requireRank(op: string, x: Node, rank: number, role: string): void {
   if (x.shape.length !== rank) {
@@ -106,7 +106,17 @@ export interface AddedProductOptions {
   readonly alpha?: number;
 }
 
-function plusProduct(x: Node, result: Node, { beta = 1, alpha = 1 }: AddedProductOptions): Node {
+function plusProduct(
+  op: string,
+  x: Node,
+  result: Node,
+  { beta = 1, alpha = 1 }: AddedProductOptions,
+): Node {
+  if (!sameShape(broadcastShapes(op, x.shape, result.shape), result.shape)) {
+    throw new ShapeError(
+      `${op}: x must broadcast to the product ${formatShape(result.shape)}, got ${formatShape(x.shape)}`,
+    );
+  }
   const scaled = alpha === 1 ? result : ir.mul(result, ir.fullLike(result, alpha));
   if (beta === 0) return scaled;
   const base = ir.broadcastTo(ir.cast(x, result.dtype), result.shape);
@@ -115,29 +125,29 @@ function plusProduct(x: Node, result: Node, { beta = 1, alpha = 1 }: AddedProduc
 
 /** beta · x + alpha · a · b with x broadcast. */
 export function addmm(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
-  return plusProduct(x, mm(a, b), options);
+  return plusProduct("addmm", x, mm(a, b), options);
 }
 
 /** beta · x + alpha · (matrix a times vector b). */
 export function addmv(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
-  return plusProduct(x, mv(a, b), options);
+  return plusProduct("addmv", x, mv(a, b), options);
 }
 
 /** beta · x + alpha · (outer product of two vectors). */
 export function addr(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
-  return plusProduct(x, outer(a, b), options);
+  return plusProduct("addr", x, outer(a, b), options);
 }
 
 /** beta · x + alpha · (products of two batches of matrices). */
 export function baddbmm(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
-  return plusProduct(x, bmm(a, b), options);
+  return plusProduct("baddbmm", x, bmm(a, b), options);
 }
 
 /** beta · x + alpha · Σ over the batch of the products of two batches of matrices. */
 export function addbmm(x: Node, a: Node, b: Node, options: AddedProductOptions = {}): Node {
   const products = bmm(a, b);
   const total = ir.reshape(ir.reduceSum(products, [0]), products.shape.slice(1));
-  return plusProduct(x, total, options);
+  return plusProduct("addbmm", x, total, options);
 }
 
 /**

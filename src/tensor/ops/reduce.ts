@@ -1,5 +1,5 @@
 import { ShapeError } from "../../base/errors.ts";
-import { product } from "../../base/integers.ts";
+import { product, range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import type { DType } from "../../ir/dtype.ts";
 import { isFloat } from "../../ir/dtype.ts";
@@ -70,15 +70,24 @@ export function mean(x: Node, { dim, keepdim, dtype }: SumOptions = {}): Node {
   return inComputeDType(source, (a) => dropAxes(div(ir.reduceSum(a, axes), count), axes, keepdim));
 }
 
+function requireElements(op: string, x: Node, axes: readonly number[]): void {
+  if (reduceCount(x, axes) > 0) return;
+  throw new ShapeError(
+    `${op}: needs at least one element to choose from, got ${formatShape(x.shape)} along dims [${axes.join(", ")}]`,
+  );
+}
+
 /** Maximum over dims; NaN wins. Equal elements share the gradient. */
 export function amax(x: Node, { dim, keepdim }: ReduceOptions = {}): Node {
   const axes = reduceAxes("amax", x, dim);
+  requireElements("amax", x, axes);
   return dropAxes(ir.extremum("reduceMax", x, axes, "even"), axes, keepdim);
 }
 
 /** Minimum over dims; NaN wins. Equal elements share the gradient. */
 export function amin(x: Node, { dim, keepdim }: ReduceOptions = {}): Node {
   const axes = reduceAxes("amin", x, dim);
+  requireElements("amin", x, axes);
   return dropAxes(ir.extremum("reduceMin", x, axes, "even"), axes, keepdim);
 }
 
@@ -137,10 +146,12 @@ export interface ArgOptions {
 function firstIndex(name: string, x: Node, { dim, keepdim }: ArgOptions): Node {
   if (dim == null || x.shape.length === 0) {
     if (dim != null) normalizeDim(name, dim, 0);
+    requireElements(name, x, range(x.shape.length));
     const flat = ir.argmax(ir.reshape(x, [product(x.shape)]), 0);
     return ir.reshape(flat, keepdim === true ? x.shape.map(() => 1) : []);
   }
   const axis = normalizeDim(name, dim, x.shape.length);
+  requireElements(name, x, [axis]);
   return dropAxes(ir.argmax(x, axis), [axis], keepdim);
 }
 
