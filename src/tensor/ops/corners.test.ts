@@ -70,6 +70,14 @@ it("refusals name the operation that was called", () => {
   );
 });
 
+it("slices without an index are refused", () => {
+  const x = tensor([1, 2, 3], { device });
+  const index = tensor([0, 1], { device, dtype: "i32" });
+  expect(() => x.indexAdd(0, index, x)).toThrow("indexAdd: source must be [2], one slice for each");
+  expect(() => x.indexCopy(0, index, x)).toThrow("indexCopy: source must be [2]");
+  expect(() => x.indexReduce(0, index, x, "amax")).toThrow("indexReduce: source must be [2]");
+});
+
 describe("gradients as torch's", () => {
   it("are zero for a mean over ignored targets only", async () => {
     const x = tensor([[1, 2]], { device });

@@ -2,7 +2,7 @@ import { DTypeError, ShapeError } from "../../base/errors.ts";
 import * as ir from "../../ir/build.ts";
 import { isInteger } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
-import { broadcastShapes, existingDim, formatShape, normalizeDim } from "../../ir/shape.ts";
+import { broadcastShapes, existingDim, formatShape, normalizeDim, numel } from "../../ir/shape.ts";
 import type { Operand } from "./operands.ts";
 import { toNode } from "./operands.ts";
 import type { ValuesAndIndices } from "./reduce.ts";
@@ -110,6 +110,17 @@ export interface IndexAddOptions {
   readonly alpha?: number;
 }
 
+/** The places of whole slices; `source` has one slice for each, no more. */
+export function slicePlaces(op: string, x: Node, index: Node, source: Node, axis: number): Node {
+  const places = x.shape.length === 0 ? index : indexAlong(op, index, x, axis);
+  if (numel(source.shape) !== numel(places.shape)) {
+    throw new ShapeError(
+      `${op}: source must be ${formatShape(places.shape)}, one slice for each index, got ${formatShape(source.shape)}`,
+    );
+  }
+  return places;
+}
+
 /** x plus the slices of `source` at the places a vector of indices names. */
 export function indexAdd(
   x: Node,
@@ -119,7 +130,7 @@ export function indexAdd(
   { alpha = 1 }: IndexAddOptions = {},
 ): Node {
   const axis = normalizeDim("indexAdd", dim, x.shape.length);
-  const places = x.shape.length === 0 ? index : indexAlong("indexAdd", index, x, axis);
+  const places = slicePlaces("indexAdd", x, index, source, axis);
   const scaled = alpha === 1 ? source : ir.mul(source, toNodeLike(alpha, source));
   return scatterInto("indexAdd", x, places, scaled, axis, "add");
 }
@@ -131,7 +142,7 @@ function toNodeLike(value: number, like: Node): Node {
 /** x with the slices of `source` in the places a vector of distinct indices names. */
 export function indexCopy(x: Node, index: Node, source: Node, dim: number): Node {
   const axis = normalizeDim("indexCopy", dim, x.shape.length);
-  const places = x.shape.length === 0 ? index : indexAlong("indexCopy", index, x, axis);
+  const places = slicePlaces("indexCopy", x, index, source, axis);
   return scatterInto("indexCopy", x, places, source, axis, "set");
 }
 

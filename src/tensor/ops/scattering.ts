@@ -12,7 +12,7 @@ import {
   sameShape,
 } from "../../ir/shape.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
-import { indexAlong, scatter, toIndex } from "./indexing.ts";
+import { indexAlong, scatter, slicePlaces, toIndex } from "./indexing.ts";
 import { eq, gt, isfinite, logicalAnd, lt, ne, where } from "./logic.ts";
 import type { Operand } from "./operands.ts";
 import { toNode } from "./operands.ts";
@@ -193,7 +193,8 @@ export function indexReduce(
   options: ScatterReduceOptions = {},
 ): Node {
   const axis = normalizeDim("indexReduce", dim, x.shape.length);
-  return scatterReduce(x, indexAlong("indexReduce", index, x, axis), source, axis, reduce, options);
+  const places = slicePlaces("indexReduce", x, index, source, axis);
+  return scatterReduce(x, places, source, axis, reduce, options);
 }
 
 /** Options of `scatter` beside its operands. */
