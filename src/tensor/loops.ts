@@ -111,11 +111,11 @@ function stateLoop(updated: RecordedBody["updated"], length: number): Node | nul
   );
 }
 
-/** Makes the loop, gives outer tensors their new values, and returns what `derive` needs. */
+/** Makes the loop, gives outer tensors their new values, and returns the outputs. */
 function makeLoop(
   parts: LoopParts,
   { outputs, captured, updated }: RecordedBody,
-): { readonly results: readonly Node[]; readonly sources: readonly Tensor[] } {
+): readonly Tensor[] {
   const { carry, carryInputs, slices, sliceNodes, sliceInputs } = parts;
   const count = carry.length;
   const sources = [...carry, ...updated.map(({ tensor }) => tensor), ...slices];
@@ -138,6 +138,10 @@ function makeLoop(
     reverse: parts.reverse,
     conditional: parts.conditional,
   });
+  // Before the assignments: the results need the states as they were.
+  const results = outputs.map((_, i) =>
+    derive(sources, ir.part(loop, i < count ? i : i + updated.length)),
+  );
   const states = updated.map(({ tensor }) => tensor);
   const alone = parts.conditional ? null : stateLoop(updated, parts.length);
   updated.forEach(({ tensor }, i) => {
@@ -148,8 +152,7 @@ function makeLoop(
     tensor.assign(next);
     next.dispose();
   });
-  const results = outputs.map((_, i) => ir.part(loop, i < count ? i : i + updated.length));
-  return { results, sources };
+  return results;
 }
 
 const typeText = ({ dtype, shape }: Tensor): string => `${dtype}${formatShape(shape)}`;
@@ -255,15 +258,16 @@ export function scan<C, X, Y>(
     [last, y] = result;
     return [...nextCarry("scan", init, last), ...tensorsOf(y)];
   });
-  const { results, sources } = makeLoop(
+  const results = makeLoop(
     { carry, carryInputs, slices, sliceNodes, sliceInputs, length, reverse, conditional: false },
     body,
   );
   let next = 0;
-  const result = mapTensors(last, () => derive(sources, results[next++]));
+  const result = mapTensors(last, () => results[next++]);
   const ys = mapTensors(y as Y, () => {
     const stacked = results[next++];
-    return derive(sources, movedim(stacked, 0, normalizeDim("scan", dim, stacked.shape.length)));
+    const axis = normalizeDim("scan", dim, stacked.ndim);
+    return axis === 0 ? stacked : derive([stacked], movedim(stacked.node, 0, axis));
   });
   return { carry: result, ys };
 }
@@ -311,7 +315,7 @@ export function whileLoop<C>(
     const again = cond(last);
     return [derive([again], conditionOf(again)), ...tensors];
   });
-  const { results, sources } = makeLoop(
+  const results = makeLoop(
     {
       carry,
       carryInputs,
@@ -325,7 +329,7 @@ export function whileLoop<C>(
     recorded,
   );
   let next = 1;
-  return mapTensors(last, () => derive(sources, results[next++]));
+  return mapTensors(last, () => results[next++]);
 }
 
 /**

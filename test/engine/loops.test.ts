@@ -574,6 +574,18 @@ describe("whileLoop", () => {
     const options = { maxIterations: -1 };
     expect(() => whileLoop((x: Tensor) => x.lt(9), double, tensor(1), options)).toThrow("≥ 0");
   });
+
+  it("keeps the random numbers it drew, however often its results are read", async () => {
+    const generator = new Generator(5);
+    const { x } = whileLoop(
+      (carry) => carry.k.lt(2),
+      ({ k, x: sum }) => ({ k: k.add(1), x: sum.add(random.uniform([3], { generator })) }),
+      { k: tensor(0), x: full([3], 0) },
+    );
+    const least = await x.min().item();
+    expect(await x.max().item()).toBeGreaterThan(least);
+    expect(Math.min(...(await values(x)))).toBe(least);
+  });
 });
 
 describe("forLoop", () => {
