@@ -5,6 +5,7 @@
  */
 export type { ChanceOptions } from "./bernoulli.ts";
 export { Bernoulli, Binomial, Geometric, Poisson } from "./bernoulli.ts";
+export { ContinuousBernoulli, Kumaraswamy, VonMises } from "./bounded.ts";
 export type { CategoryOptions } from "./categorical.ts";
 export { Categorical, OneHotCategorical, OneHotCategoricalStraightThrough } from "./categorical.ts";
 export type { Constraint } from "./constraint.ts";
@@ -18,11 +19,14 @@ export { Independent } from "./independent.ts";
 export type { DistributionClass } from "./kl.ts";
 export { klDivergence, registerKl } from "./kl.ts";
 export { Cauchy, Exponential, Gumbel, Laplace, Uniform } from "./location-scale.ts";
+export { LogisticNormal, StickBreakingTransform } from "./logistic-normal.ts";
+export { LowRankMultivariateNormal } from "./low-rank-normal.ts";
 export { MixtureSameFamily } from "./mixture.ts";
 export type { MultivariateNormalOptions } from "./multivariate-normal.ts";
 export { MultivariateNormal } from "./multivariate-normal.ts";
 export { HalfNormal, Normal } from "./normal.ts";
 export { RelaxedBernoulli, RelaxedOneHotCategorical } from "./relaxed.ts";
+export { FisherSnedecor, GeneralizedPareto } from "./thresholds.ts";
 export { LogNormal, TransformedDistribution } from "./transformed.ts";
 export {
   AffineTransform,

@@ -25,6 +25,7 @@ import { linalgOps } from "./bindings/linalg.ts";
 import { fftOps } from "./bindings/fft.ts";
 import { counting } from "./bindings/counting.ts";
 import { factored } from "./bindings/factored.ts";
+import { moreDistributions } from "./bindings/distribution-more.ts";
 import { specialMore } from "./bindings/special-more.ts";
 import type { Argument, Arguments } from "./fixture.ts";
 
@@ -428,6 +429,7 @@ export const bindings: Readonly<Record<string, Binding>> = {
   ...losses,
   ...fftOps,
   ...specialMore,
+  ...moreDistributions,
   ...factored,
   ...counting,
   ...linalgOps,

@@ -211,6 +211,7 @@ export interface AreaCases {
   readonly "special-more": OperationCase;
   readonly counting: OperationCase;
   readonly factored: OperationCase;
+  readonly "distribution-more": OperationCase;
   readonly sorting: OperationCase;
   readonly indexing: OperationCase;
   readonly distribution: OperationCase;
@@ -260,6 +261,7 @@ export const operationAreas = [
   "special-more",
   "counting",
   "factored",
+  "distribution-more",
   "sorting",
   "indexing",
   "distribution",

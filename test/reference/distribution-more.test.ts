@@ -1,0 +1,3 @@
+import { describeArea } from "./operation-suite.ts";
+
+describeArea("distribution-more");
