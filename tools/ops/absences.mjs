@@ -40,7 +40,6 @@ export const renamed = {
   int: "to",
   initial_seed: "random.defaultGenerator",
   inverse: "linalg.inv",
-  is_floating_point: "dtype",
   igamma: "special.gammainc",
   igammac: "special.gammaincc",
   is_nonzero: "item",
@@ -127,12 +126,8 @@ export const absences = [
     names: list("use_deterministic_algorithms are_deterministic_algorithms_enabled"),
   },
   {
-    reason: "the plain function throws `LinalgError`, which says what `info` would",
-    names: list("cholesky_ex inv_ex solve_ex ldl_factor_ex lu_factor_ex"),
-  },
-  {
-    reason: "raw LAPACK factors; `linalg.qr` and `householderProduct` give them a meaning",
-    names: list("geqrf ormqr"),
+    reason: "not built yet; random matrices are products of draws of `MultivariateNormal` and `Chi2`",
+    names: list("Wishart LKJCholesky"),
   },
   {
     reason: "local response normalisation is `LocalResponseNorm`, this is its Caffe form",
