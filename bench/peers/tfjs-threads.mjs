@@ -27,9 +27,12 @@ export function allowThreads() {
     }
   };
   URL.createObjectURL = (script) => script.path;
-  // Emscripten asks whether it is in Node by the name of its main script.
-  const threads = createRequire(import.meta.url)("node:worker_threads");
-  globalThis.Worker = threads.Worker;
+  const require = createRequire(import.meta.url);
+  globalThis.Worker = require("node:worker_threads").Worker;
+  // It takes half of the cores that it sees.
+  const os = require("node:os");
+  const cores = os.cpus();
+  os.cpus = () => [...cores, ...cores];
 }
 
 /** Switches threads on, before the backend starts. */
