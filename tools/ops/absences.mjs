@@ -126,7 +126,8 @@ export const absences = [
     names: list("use_deterministic_algorithms are_deterministic_algorithms_enabled"),
   },
   {
-    reason: "not built yet; random matrices are products of draws of `MultivariateNormal` and `Chi2`",
+    reason:
+      "not built yet; random matrices are products of draws of `MultivariateNormal` and `Chi2`",
     names: list("Wishart LKJCholesky"),
   },
   {
