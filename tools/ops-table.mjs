@@ -106,7 +106,8 @@ function sectionText({ title, names, places }) {
   const rows = names.map((name) => rowOf(name, places));
   const present = rows.filter(({ found }) => found !== null);
   const absent = rows.filter(({ found }) => found === null);
-  const cases = present.reduce((sum, row) => sum + row.cases, 0);
+  const casesByName = new Map(present.map((row) => [row.found, row.cases]));
+  const cases = [...casesByName.values()].reduce((sum, n) => sum + n, 0);
   const reasons = Map.groupBy?.(absent, ({ reason }) => reason) ?? groupBy(absent);
   const missing = [...reasons].map(([reason, list]) => [
     reason ?? "**no reason**",

@@ -38,7 +38,6 @@ export const renamed = {
   greater_equal: "ge",
   half: "to",
   int: "to",
-  initial_seed: "random.defaultGenerator",
   inverse: "linalg.inv",
   igamma: "special.gammainc",
   igammac: "special.gammaincc",
@@ -144,9 +143,7 @@ export const absences = [
   },
   {
     reason: "comes with the CUDA backend",
-    names: list(
-      "grouped_mm scaled_mm scaled_grouped_mm linear_cross_entropy LinearCrossEntropyLoss",
-    ),
+    names: list("grouped_mm scaled_mm scaled_grouped_mm"),
   },
   {
     reason: "`dtype` rules are written in docs/tensors-and-jit.md",
