@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { CellOptions } from "./cell-process.ts";
+import { openblasPath } from "./openblas.ts";
 import type { Contender } from "./rows.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -48,6 +49,7 @@ export interface Interpreters {
 export function isInstalled(contender: Contender, interpreters: Interpreters): boolean {
   const { needs, runsIn } = entries[contender];
   if (runsIn !== undefined) return interpreters[runsIn] !== undefined;
+  if (contender === "openblas" && openblasPath() === undefined) return false;
   return needs === undefined || existsSync(`${peersFolder}/node_modules/${needs}/package.json`);
 }
 

@@ -117,7 +117,8 @@ console.error(machineLine(machine));
 if (warning !== undefined) console.error(warning);
 if (missing.length > 0) {
   console.error(
-    `note: ${missing.join(", ")} not installed; npm run bench -- --install-peers installs them`,
+    `note: ${missing.join(", ")} not installed; --install-peers installs them, but for the library ` +
+      "OpenBLAS: install libopenblas0, or name its file in OPENBLAS",
   );
 }
 

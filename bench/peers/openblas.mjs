@@ -1,30 +1,10 @@
 /** A process that measures OpenBLAS called from Node: what native code makes of the same product. */
-import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { serveCell } from "../dist/cell-protocol.js";
 import { rms, uniform } from "../dist/inputs.js";
+import { openblasPath } from "../dist/openblas.js";
 
 const koffi = createRequire(import.meta.url)("koffi");
-
-/** The library: $OPENBLAS, else where systems keep it. */
-function libraryPath() {
-  const named = process.env["OPENBLAS"];
-  if (named !== undefined) return named;
-  const folders = [
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/opt/homebrew/opt/openblas/lib",
-  ];
-  for (const folder of folders.filter(existsSync)) {
-    const found = readdirSync(folder).find((name) =>
-      /^libopenblas.*\.(so(\.0)?|dylib)$/.test(name),
-    );
-    if (found !== undefined) return `${folder}/${found}`;
-  }
-  throw new Error("OpenBLAS is not there: install libopenblas0, or name the file in OPENBLAS");
-}
 
 const rowMajor = 101;
 const noTranspose = 111;
@@ -32,7 +12,7 @@ const noTranspose = 111;
 serveCell(async (row, threads) => {
   const n = Number(/^gemm (\d+)$/.exec(row)?.[1]);
   if (Number.isNaN(n)) return undefined;
-  const library = koffi.load(libraryPath());
+  const library = koffi.load(openblasPath());
   library.func("void openblas_set_num_threads(int)")(threads);
   const sgemm = library.func(
     "void cblas_sgemm(int, int, int, int, int, int, float, const void *, int, const void *, int, float, void *, int)",
