@@ -103,7 +103,17 @@ const filters = options.filter?.split(",") ?? [""];
 const selected = rows.filter(({ name }) => filters.some((filter) => name.includes(filter)));
 if (selected.length === 0) refuse(`no row contains "${options.filter}"; see --help`);
 const wanted = parseContenders(options.only);
-const interpreters = { python: options.python };
+/** Refuses a Python that is not there or has no torch. */
+function requireTorch(python: string): string {
+  const { error, status, stderr } = spawnSync(python, ["-c", "import torch"], { encoding: "utf8" });
+  if (status === 0) return python;
+  const reason = error?.message ?? stderr.trim().split("\n").at(-1) ?? `status ${status}`;
+  return refuse(`--python must be a Python that imports torch, got "${python}": ${reason}`);
+}
+
+const interpreters = {
+  python: options.python === undefined ? undefined : requireTorch(options.python),
+};
 const present = wanted.filter((contender) => isInstalled(contender, interpreters));
 const missing = wanted.filter((one) => !present.includes(one) && one !== "pytorch");
 const threadCounts = parseThreads(options.threads);

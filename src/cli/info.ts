@@ -1,5 +1,7 @@
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { join } from "node:path";
 import { formatBytes } from "../base/integers.ts";
 import { defaultDevice, deviceNames, startDevice } from "../engine/devices.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -31,15 +33,20 @@ interface InfoReport {
   readonly libraries: readonly LibraryReport[];
 }
 
-const optionalLibraries = [["mnist", "the digits of athanor train digits"]] as const;
+const optionalLibraries = [
+  ["mnist", "the digits of athanor train digits"],
+  ["sharp", "image files"],
+  ["csv-parse", "CSV files"],
+  ["hyparquet", "Parquet files"],
+  ["hyparquet-compressors", "compressed Parquet files"],
+] as const;
 
+/** A package's version from its folder: not all packages let their package.json be imported. */
 function libraryVersion(name: string): string | null {
-  const require = createRequire(import.meta.url);
-  try {
-    return (require(`${name}/package.json`) as { readonly version: string }).version;
-  } catch {
-    return null;
-  }
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const file = folders.map((folder) => join(folder, name, "package.json")).find(existsSync);
+  if (file === undefined) return null;
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version;
 }
 
 async function describeDevice(name: string): Promise<DeviceReport> {
@@ -81,7 +88,7 @@ function formatInfo(info: InfoReport): string {
   const { totalBytes, freeBytes } = info.memory;
   const libraries = info.libraries.map(
     ({ name, purpose, version }) =>
-      `  ${name.padEnd(20)}${version ?? `not installed (npm install ${name})`} – ${purpose}`,
+      `  ${name.padEnd(23)}${version ?? `not installed (npm install ${name})`} – ${purpose}`,
   );
   return `athanor ${info.athanor} on Node ${info.node}, ${info.platform}
 
