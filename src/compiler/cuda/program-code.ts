@@ -82,8 +82,9 @@ export interface LoopLaunch {
   /** Bool that says whether there is another trip, read on the host before each; or null. */
   readonly condition: TripOperand | null;
   /**
-   * After a conditional loop that ended after an odd or an even number of trips: where the carries
-   * go. Empty for loops of a fixed length, whose last trip writes the results itself.
+   * Where the carries of a conditional loop go when it ends: `from` is what trip n would read after
+   * n trips were done; no copy is needed where that already is `to`. Empty for loops of a fixed
+   * length, whose last trip writes the results itself.
    */
   readonly results: readonly {
     readonly from: TripOperand;
