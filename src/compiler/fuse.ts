@@ -5,6 +5,7 @@ import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
 import { buildSpecialKernels } from "./build-kernel.ts";
+import type { DeviceTraits } from "./device-traits.ts";
 import type { Kernel } from "./kernel.ts";
 import { NeedsBuffer } from "./lower.ts";
 import { LoopGroup, reduceOps } from "./loop-group.ts";
@@ -64,10 +65,12 @@ class Grouping {
   private readonly producer: Map<Node, Group> = new Map();
   private readonly readers: Map<Node, Set<Group>> = new Map();
   private readonly values: ReadonlySet<Node>;
+  private readonly traits: DeviceTraits;
   private readonly fuse: boolean;
 
-  constructor(values: ReadonlySet<Node>, fuse: boolean) {
+  constructor(values: ReadonlySet<Node>, traits: DeviceTraits, fuse: boolean) {
     this.values = values;
+    this.traits = traits;
     this.fuse = fuse;
   }
 
@@ -212,7 +215,7 @@ class Grouping {
   private joinEpilogue(group: Group, node: Node): boolean {
     const root = group.produces[0];
     if (reduceOps[node.op] !== undefined || numel(node.shape) !== numel(root.shape)) return false;
-    if (numel(root.shape) === 0 || root.op === "convWeightGrad") return false;
+    if (numel(root.shape) === 0 || !this.traits.takesEpilogue(root, node)) return false;
     if (group.loops !== null) return group.loops.tryAddEpilogue(node);
     const epilogue = LoopGroup.epilogueOf(root, this.isValue);
     if (!epilogue.tryAddEpilogue(node)) return false;
@@ -279,13 +282,13 @@ export interface FuseOptions {
 }
 
 /** Cuts the graph into groups, giving buffers to more nodes until every view can be followed. */
-export function fuse(graph: Graph, options: FuseOptions): Fusion {
+export function fuse(graph: Graph, traits: DeviceTraits, options: FuseOptions): Fusion {
   const forced = new Set<Node>();
   if (!options.fuse) forceEverything(graph, forced);
   for (;;) {
     try {
-      const values = chooseValues(graph, forced);
-      const grouping = new Grouping(values, options.fuse);
+      const values = chooseValues(graph, forced, traits);
+      const grouping = new Grouping(values, traits, options.fuse);
       for (const node of [...values].sort((a, b) => a.id - b.id)) {
         if (node.op !== "assign") grouping.add(node);
       }

@@ -27,6 +27,8 @@ import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import type { ConvAttrs, ConvGradAttrs } from "../ir/ops.ts";
+import { wasmTraits } from "./device-traits.ts";
+import type { DeviceTraits } from "./device-traits.ts";
 
 const isHalf = (node: Node): boolean => node.dtype === "f16" || node.dtype === "bf16";
 
@@ -70,7 +72,6 @@ function dotByReduction(a: Node, b: Node): Node {
 
 function legalizeDot(node: NodeOf<"dot">): Node {
   const [a, b] = node.src;
-  if (node.dtype === "f32") return node;
   if (isHalf(node)) return cast(dot(cast(a, "f32"), cast(b, "f32")), node.dtype);
   return dotByReduction(a, b);
 }
@@ -182,10 +183,10 @@ function weightGradByReduction(x: Node, g: Node, attrs: ConvGradAttrs): Node {
   return reshape(sum, [outputs, channels / groups, ...attrs.sizes]);
 }
 
-function legalizeContraction(node: Node): Node {
+function legalizeContraction(node: Node, traits: DeviceTraits): Node {
+  if (traits.hasContraction(node)) return node;
   if (node.op === "dot") return legalizeDot(node);
   const [a, b] = node.src;
-  if (node.dtype === "f32") return node;
   const narrowed = isHalf(node);
   const [left, right] = narrowed ? [cast(a, "f32"), cast(b, "f32")] : [a, b];
   switch (node.op) {
@@ -195,10 +196,10 @@ function legalizeContraction(node: Node): Node {
         : convByReduction(a, b, node.attrs);
     case "convInputGrad":
       if (narrowed) return cast(convInputGrad(left, right, node.attrs), node.dtype);
-      return legalizeDeep(inputGradByConv(a, b, node.attrs));
+      return legalizeDeep(inputGradByConv(a, b, node.attrs), traits);
     case "convWeightGrad":
       if (narrowed) return cast(convWeightGrad(left, right, node.attrs), node.dtype);
-      return legalizeDeep(weightGradByReduction(a, b, node.attrs));
+      return legalizeDeep(weightGradByReduction(a, b, node.attrs), traits);
     default:
       return node;
   }
@@ -226,7 +227,7 @@ function argsortLast(x: Node, descending: boolean): Node {
   return reshape(argsort(rows, 1, descending), x.shape);
 }
 
-function legalizeNode(node: Node): Node {
+function legalizeNode(node: Node, traits: DeviceTraits): Node {
   switch (node.op) {
     case "argmax":
       return legalizeArgmax(node);
@@ -242,7 +243,7 @@ function legalizeNode(node: Node): Node {
     case "conv":
     case "convInputGrad":
     case "convWeightGrad":
-      return legalizeContraction(node);
+      return legalizeContraction(node, traits);
     case "checkpoint":
     case "customGradient":
       return node.src[0];
@@ -251,11 +252,12 @@ function legalizeNode(node: Node): Node {
   }
 }
 
-function legalizeDeep(node: Node): Node {
-  return rewrite([node], legalizeNode)[0];
+function legalizeDeep(node: Node, traits: DeviceTraits): Node {
+  return rewrite([node], (part) => legalizeNode(part, traits))[0];
 }
 
-/** Replaces every op the kernels do not have by ops they do have. */
-export function legalize(graph: Graph): Graph {
-  return { inputs: graph.inputs, outputs: rewrite(graph.outputs, legalizeNode) };
+/** Replaces every op the device's kernels do not have by ops they do have. */
+export function legalize(graph: Graph, traits: DeviceTraits = wasmTraits): Graph {
+  const outputs = rewrite(graph.outputs, (node) => legalizeNode(node, traits));
+  return { inputs: graph.inputs, outputs };
 }

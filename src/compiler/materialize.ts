@@ -5,10 +5,9 @@ import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
 import { nodeCost } from "./cost.ts";
+import type { DeviceTraits } from "./device-traits.ts";
 import { isContiguousView, stridedView } from "./lower.ts";
 
-/** From this cost on (operations and loads per element) a value used twice is stored, not redone. */
-const RECOMPUTE_LIMIT = 3;
 /** Scalar chains are redone in each kernel up to this cost: cheaper than a kernel of their own. */
 const SCALAR_LIMIT = 60;
 const COST_CAP = 1e6;
@@ -75,7 +74,11 @@ function nestedConcats(graph: Graph, order: readonly Node[]): Set<Node> {
  * Decides which nodes get a buffer ("values"); all others are recomputed inside the kernels that
  * use them. `forced` are nodes a later stage found it cannot follow.
  */
-export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node> {
+export function chooseValues(
+  graph: Graph,
+  forced: ReadonlySet<Node>,
+  traits: DeviceTraits,
+): Set<Node> {
   const order = topologicalOrder(graph.outputs);
   const users = countUsers(order);
   const nested = nestedConcats(graph, order);
@@ -102,7 +105,9 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
     const base = baseOf(operand);
     if (opClass[base.op] === "elementwise" || base.op === "gather") materialize(base);
     const view = stridedView(operand, isValue);
-    if (view === null || (whole && !isContiguousView(view, operand))) values.add(operand);
+    const isRead =
+      view !== null && (whole ? isContiguousView(view, operand) : traits.readsView(operand, view));
+    if (!isRead) values.add(operand);
   };
   const broadcastSource = (node: Node): void => {
     const growth = numel(node.shape) / Math.max(1, numel(node.src[0].shape));
@@ -130,7 +135,7 @@ export function chooseValues(graph: Graph, forced: ReadonlySet<Node>): Set<Node>
     const computed = opClass[node.op] === "elementwise" || node.op === "randomBits";
     if (uses < 2 || !computed || isValue(node)) continue;
     const scalar = numel(node.shape) <= 1;
-    if (scalar ? cost * uses > SCALAR_LIMIT : cost >= RECOMPUTE_LIMIT) materialize(node);
+    if (scalar ? cost * uses > SCALAR_LIMIT : cost >= traits.recomputeLimit) materialize(node);
   }
   for (const node of order) if (node.op === "assign") values.delete(node);
   for (const node of order) if (node.op === "assign") values.add(node.src[1]);

@@ -1,7 +1,8 @@
 import type { Tensor } from "athanor";
 import { jit, realizeSync, registerDevice } from "athanor";
 import { WasmBackend } from "../../src/backends/wasm/backend.ts";
-import { compileWasm, planProgram } from "../../src/compiler/compile-wasm.ts";
+import { compileWasm } from "../../src/compiler/compile-wasm.ts";
+import { planProgram } from "../../src/compiler/plan-program.ts";
 import type { Schedule, Step } from "../../src/compiler/schedule.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 

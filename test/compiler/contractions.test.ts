@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { planProgram } from "../../src/compiler/compile-wasm.ts";
+import { planProgram } from "../../src/compiler/plan-program.ts";
 import * as b from "../../src/ir/build.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { numel } from "../../src/ir/shape.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { planProgram } from "../../src/compiler/compile-wasm.ts";
+import { planProgram } from "../../src/compiler/plan-program.ts";
 import { legalize } from "../../src/compiler/legalize.ts";
 import { printSchedule } from "../../src/compiler/print.ts";
 import { simplify } from "../../src/compiler/simplify.ts";

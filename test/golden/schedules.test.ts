@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.ts";
-import { planProgram } from "../../src/compiler/compile-wasm.ts";
+import { planProgram } from "../../src/compiler/plan-program.ts";
 import { printSchedule } from "../../src/compiler/print.ts";
 import * as b from "../../src/ir/build.ts";
 import type { Node } from "../../src/ir/node.ts";

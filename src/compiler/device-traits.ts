@@ -1,0 +1,28 @@
+import type { Node } from "../ir/node.ts";
+import type { StridedView } from "./lower.ts";
+
+/** What the passes before rendering must know of a device. */
+export interface DeviceTraits {
+  /** Whether a contraction may run this consumer on its result, block by block. */
+  readonly takesEpilogue: (root: Node, consumer: Node) => boolean;
+  /** Whether long reductions to few results are cut into parts, for threads to share. */
+  readonly splitsReductions: boolean;
+  /** Whether a product or convolution in its own dtype is one call; else it is expanded. */
+  readonly hasContraction: (node: Node) => boolean;
+  /** Whether a product can read an operand through a view. */
+  readonly readsView: (operand: Node, view: StridedView) => boolean;
+  /**
+   * Operations and loads per element from which a value used twice is stored, not computed again:
+   * a question of arithmetic against memory.
+   */
+  readonly recomputeLimit: number;
+}
+
+/** WebAssembly: products and convolutions of f32, which run whole chains on finished blocks. */
+export const wasmTraits: DeviceTraits = {
+  takesEpilogue: (root) => root.op !== "convWeightGrad",
+  splitsReductions: true,
+  hasContraction: (node) => node.dtype === "f32",
+  readsView: () => true,
+  recomputeLimit: 3,
+};
