@@ -31,6 +31,7 @@ export const layers = {
   runtime: row("base ir"),
   "backends/reference": row("base ir compiler runtime"),
   "backends/wasm": row("base ir compiler runtime", { platform: "web" }),
+  "backends/cuda": row("base ir compiler runtime", { platform: "node" }),
   engine: row("base ir compiler runtime backends/reference backends/wasm"),
   tensor: row("base ir autodiff engine"),
   text: row("base"),
