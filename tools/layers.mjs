@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 const everyLibraryLayer = [
-  "base ir autodiff compiler runtime backends/reference backends/wasm",
+  "base ir autodiff compiler runtime backends/reference backends/wasm backends/cuda",
   "engine tensor text nn optim distributions data io",
 ].flatMap((names) => names.split(" "));
 
@@ -178,7 +178,8 @@ function layerRules() {
     if (platform === undefined) {
       patterns.push({
         regex: "^node:",
-        message: "Platform code lives in */node/ folders, backends/wasm, io, train and cli.",
+        message:
+          "Platform code lives in */node/ folders, backends/wasm, backends/cuda, io, train and cli.",
       });
     }
     return {
