@@ -1,5 +1,6 @@
 import type { Backend, Buffer, KernelProfile, Program } from "../runtime/backend.ts";
 import type { GraphPlan } from "./plan.ts";
+import { compileOptions } from "./precision.ts";
 import { counters } from "./statistics.ts";
 
 /** A compiled program in the cache. */
@@ -36,19 +37,21 @@ function evict(cache: Map<string, CachedProgram>): void {
 /** Finds or compiles the program of a plan. @throws {UnsupportedOpError | CompileError} */
 export function programFor(backend: Backend, plan: GraphPlan): CachedProgram {
   const cache = cacheOf(backend);
-  const found = cache.get(plan.key);
+  const options = compileOptions();
+  const key = options.allowTf32 ? `tf32\n${plan.key}` : plan.key;
+  const found = cache.get(key);
   if (found !== undefined) {
     counters.cacheHits++;
-    cache.delete(plan.key);
-    cache.set(plan.key, found);
+    cache.delete(key);
+    cache.set(key, found);
     return found;
   }
   const start = performance.now();
-  const program = backend.compile(plan.build());
+  const program = backend.compile(plan.build(), options);
   counters.compiles++;
   counters.compileMilliseconds += performance.now() - start;
-  const entry: CachedProgram = { program, key: plan.key, pins: 0 };
-  cache.set(plan.key, entry);
+  const entry: CachedProgram = { program, key, pins: 0 };
+  cache.set(key, entry);
   evict(cache);
   return entry;
 }

@@ -1,9 +1,10 @@
 import { ShapeError } from "../base/errors.ts";
 import { zeros } from "../tensor/factories.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { lowered } from "./functional/apply.ts";
 import { linear } from "./functional/linear.ts";
 import type { CellKind } from "./functional/recurrent.ts";
-import { advance, gateCount } from "./functional/recurrent.ts";
+import { advance, gateCount, loweredWeights } from "./functional/recurrent.ts";
 import { uniform } from "./init.ts";
 import type { LinearOptions } from "./linear.ts";
 import { Module, formatOptions } from "./module.ts";
@@ -62,8 +63,8 @@ abstract class RecurrentCell extends Module {
       );
     }
     const zero = (): Tensor => zeros(shape, { dtype: x.dtype, device: x.device });
-    const state = Array.from({ length: parts }, (_, i) => states[i] ?? zero());
-    const weights = { weightIh, weightHh, biasIh, biasHh, weightHr: null };
+    const state = Array.from({ length: parts }, (_, i) => lowered(states[i] ?? zero()));
+    const weights = loweredWeights({ weightIh, weightHh, biasIh, biasHh, weightHr: null });
     return advance(this.kind, linear(x, weightIh, biasIh), state, weights);
   }
 

@@ -56,6 +56,12 @@ export interface MemoryStats {
   readonly reservedBytes: number;
 }
 
+/** Settings of the person that a program depends on; equal graphs with others are compiled anew. */
+export interface CompileOptions {
+  /** Whether products and convolutions of f32 may round their operands to tf32. */
+  readonly allowTf32: boolean;
+}
+
 /** One device. All values live in contiguous row-major buffers. */
 export interface Backend {
   readonly name: string;
@@ -71,8 +77,12 @@ export interface Backend {
   read(buffer: Buffer, dtype: DType): Promise<HostArray>;
   /** Device-to-device copy of equal sizes. */
   copy(from: Buffer, to: Buffer): void;
-  /** @throws {UnsupportedOpError} if an op or dtype cannot run here. */
-  compile(graph: Graph): Program;
+  /**
+   * @param options - without them, the most exact ones; a backend with one way to compute need not
+   *   look at them.
+   * @throws {UnsupportedOpError} if an op or dtype cannot run here.
+   */
+  compile(graph: Graph, options?: CompileOptions): Program;
   memory(): MemoryStats;
   /** Ends workers and frees everything. */
   dispose(): void;

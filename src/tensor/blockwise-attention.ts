@@ -2,6 +2,7 @@ import { ConfigError, DTypeError } from "../base/errors.ts";
 import { randomBits, sumTo } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import { broadcastShapes } from "../ir/shape.ts";
+import { withoutAutocast } from "./autocast.ts";
 import { customVjp } from "./custom-vjp.ts";
 import { arange, zeros } from "./factories.ts";
 import { cat } from "./functions.ts";
@@ -174,7 +175,7 @@ function attentionOf(setting: Setting): (...operands: Tensor[]) => Tensor {
     attention = customVjp({
       forward: (...operands) => attend(operands, setting),
       backward: (g, { inputs, result, saved }) =>
-        differentiate(inputs, [g, result, ...saved], setting),
+        withoutAutocast(() => differentiate(inputs, [g, result, ...saved], setting)),
     });
     known.set(name, attention);
   }

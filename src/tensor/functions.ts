@@ -3,6 +3,7 @@ import * as ir from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { broadcastShapes as commonShape, formatShape } from "../ir/shape.ts";
+import { lower, widen } from "./autocast.ts";
 import * as diagonals from "./ops/diagonals.ts";
 import type { DistanceOptions } from "./ops/distance.ts";
 import * as distance from "./ops/distance.ts";
@@ -273,7 +274,7 @@ export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
 
 /** Sum of products named by an equation such as `"bik,bkj->bij"`. */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
-  return derive(operands, einsumNodes(equation, ...nodesOf(operands)));
+  return derive(operands, einsumNodes(equation, ...operands.map(lower)));
 }
 
 /** The tensors repeated to their common shape. */
@@ -295,7 +296,7 @@ export function tensordot(
   b: Tensor,
   options?: { readonly dims?: number | readonly [readonly number[], readonly number[]] },
 ): Tensor {
-  return derive([a, b], linear.tensordot(a.node, b.node, options));
+  return derive([a, b], linear.tensordot(lower(a), lower(b), options));
 }
 
 /**
@@ -326,5 +327,5 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape {
 
 /** Distances between all rows of [..., P, M] and [..., R, M]: [..., P, R]; the norm's order is `p`. */
 export function cdist(a: Tensor, b: Tensor, options?: DistanceOptions): Tensor {
-  return derive([a, b], distance.cdist(a.node, b.node, options));
+  return derive([a, b], distance.cdist(widen(a), widen(b), options));
 }

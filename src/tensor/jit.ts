@@ -3,10 +3,12 @@ import { Cell } from "../engine/cell.ts";
 import type { DeviceName } from "../engine/devices.ts";
 import { resolveDevice } from "../engine/devices.ts";
 import { environmentVariable } from "../engine/platform.ts";
+import { getFloat32MatmulPrecision } from "../engine/precision.ts";
 import { Replay } from "../engine/replay.ts";
 import { counters } from "../engine/statistics.ts";
 import type { Guard } from "../engine/trace.ts";
 import { Trace, currentTrace, withTrace } from "../engine/trace.ts";
+import { autocastKey } from "./autocast.ts";
 import { Tensor } from "./tensor.ts";
 import type { TreeSpec } from "./tree.ts";
 import { mapTensors, matchesSpec, specOf, tensorsOf } from "./tree.ts";
@@ -29,6 +31,8 @@ export interface JitFunction<A extends readonly unknown[], R> {
 interface Specialisation<R> {
   readonly specs: readonly TreeSpec[];
   readonly guards: readonly Guard[];
+  /** The precision it was traced under; see {@link precisionKey}. */
+  readonly precision: string;
   readonly replay: Replay;
   /** The traced result, whose tensors each call replaces by its own. */
   readonly result: R;
@@ -99,14 +103,21 @@ export function guard<T>(read: () => T): T {
   return value;
 }
 
+/** The settings of precision around the call: other ones make another program. */
+function precisionKey(): string {
+  return `${getFloat32MatmulPrecision()} ${autocastKey()}`;
+}
+
 /** The specialisation the arguments fit, moved to the front; their cells go to `found`. */
 function lookUp<R>(
   known: Specialisation<R>[],
   args: readonly unknown[],
   found: Cell[],
 ): Specialisation<R> | undefined {
+  const precision = precisionKey();
   for (let i = 0; i < known.length; i++) {
     const candidate = known[i];
+    if (candidate.precision !== precision) continue;
     found.length = 0;
     if (!matchesAll(candidate.specs, args, found) || !candidate.replay.fits(found)) continue;
     if (!candidate.guards.every(({ read, value }) => Object.is(read(), value))) continue;
@@ -158,6 +169,7 @@ function specialise<A extends readonly unknown[], R>(
     return {
       specs,
       guards: trace.guards,
+      precision: precisionKey(),
       replay: recorded,
       result,
       hasOneTensor: result instanceof Tensor,

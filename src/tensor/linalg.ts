@@ -13,6 +13,7 @@ import type { Node } from "../ir/node.ts";
 import * as factors from "./ops/linalg-factors.ts";
 import * as norms from "./ops/linalg-norms.ts";
 import * as solvers from "./ops/linalg-solve.ts";
+import { lower } from "./autocast.ts";
 import * as ops from "./ops/linalg.ts";
 import { diagonal as diagonalNode } from "./ops/diagonals.ts";
 import type { DiagonalOptions } from "./ops/diagonals.ts";
@@ -165,8 +166,7 @@ export const matrixExp: MatrixOperation = unary(ops.matrixExp);
 
 /** Product of a chain of matrices in the cheapest order; the ends may be vectors. */
 export function multiDot(tensors: readonly Tensor[]): Tensor {
-  const nodes = tensors.map((tensor) => tensor.node);
-  return derive(tensors, ops.multiDot(nodes));
+  return derive(tensors, ops.multiDot(tensors.map(lower)));
 }
 
 /** Cross products of vectors of 3 along `dim`. */

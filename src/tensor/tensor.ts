@@ -14,6 +14,7 @@ import type { Node } from "../ir/node.ts";
 import type { Shape } from "../ir/shape.ts";
 import { broadcastShapes, formatShape, normalizeDim, numel, sameShape } from "../ir/shape.ts";
 import { assignCell, derivedCell, detachedCell, nodeOf, storedCell } from "./cells.ts";
+import { lower, widen } from "./autocast.ts";
 import type { HostData, NestedData, TensorData } from "./host.ts";
 import { decode, encode, formatData, naturalDType, toNested } from "./host.ts";
 import {
@@ -132,9 +133,16 @@ export function operand(x: TensorLike): Node | number {
   return typeof x === "number" ? x : x.node;
 }
 
-function pair(a: Tensor, b: TensorLike, op: (a: Node | number, b: Node | number) => Node): Tensor {
-  return derive([a, b], op(a.node, operand(b)));
+function pair(
+  a: Tensor,
+  b: TensorLike,
+  op: (a: Node | number, b: Node | number) => Node,
+  take: (x: Tensor) => Node = nodeIn,
+): Tensor {
+  return derive([a, b], op(take(a), typeof b === "number" ? b : take(b)));
 }
+
+const nodeIn = (x: Tensor): Node => x.node;
 
 function ordered(x: Tensor, { values, indices }: reduce.ValuesAndIndices): TensorValuesAndIndices {
   return { values: derive([x], values), indices: derive([x], indices) };
@@ -486,7 +494,7 @@ export class Tensor {
 
   /** aᵇ. */
   pow(other: TensorLike): Tensor {
-    return pair(this, other, arithmetic.pow);
+    return pair(this, other, arithmetic.pow, widen);
   }
 
   /** Elementwise maximum. */
@@ -547,7 +555,7 @@ export class Tensor {
 
   /** 1 / x. */
   reciprocal(): Tensor {
-    return derive([this], arithmetic.reciprocal(this.node));
+    return derive([this], arithmetic.reciprocal(widen(this)));
   }
 
   /** √x. */
@@ -557,17 +565,17 @@ export class Tensor {
 
   /** 1 / √x. */
   rsqrt(): Tensor {
-    return derive([this], arithmetic.rsqrt(this.node));
+    return derive([this], arithmetic.rsqrt(widen(this)));
   }
 
   /** eˣ. */
   exp(): Tensor {
-    return derive([this], arithmetic.exp(this.node));
+    return derive([this], arithmetic.exp(widen(this)));
   }
 
   /** eˣ − 1, accurate near 0. */
   expm1(): Tensor {
-    return derive([this], arithmetic.expm1(this.node));
+    return derive([this], arithmetic.expm1(widen(this)));
   }
 
   /** 2ˣ. */
@@ -577,22 +585,22 @@ export class Tensor {
 
   /** Natural logarithm. */
   log(): Tensor {
-    return derive([this], arithmetic.log(this.node));
+    return derive([this], arithmetic.log(widen(this)));
   }
 
   /** ln(1 + x), accurate near 0. */
   log1p(): Tensor {
-    return derive([this], arithmetic.log1p(this.node));
+    return derive([this], arithmetic.log1p(widen(this)));
   }
 
   /** Logarithm to base 2. */
   log2(): Tensor {
-    return derive([this], arithmetic.log2(this.node));
+    return derive([this], arithmetic.log2(widen(this)));
   }
 
   /** Logarithm to base 10. */
   log10(): Tensor {
-    return derive([this], arithmetic.log10(this.node));
+    return derive([this], arithmetic.log10(widen(this)));
   }
 
   /** Gauss error function. */
@@ -651,7 +659,7 @@ export class Tensor {
 
   /** Tangent of radians. */
   tan(): Tensor {
-    return derive([this], trigonometry.tan(this.node));
+    return derive([this], trigonometry.tan(widen(this)));
   }
 
   /** Hyperbolic tangent. */
@@ -661,22 +669,22 @@ export class Tensor {
 
   /** (eˣ − e⁻ˣ) / 2, accurate near 0. */
   sinh(): Tensor {
-    return derive([this], trigonometry.sinh(this.node));
+    return derive([this], trigonometry.sinh(widen(this)));
   }
 
   /** (eˣ + e⁻ˣ) / 2. */
   cosh(): Tensor {
-    return derive([this], trigonometry.cosh(this.node));
+    return derive([this], trigonometry.cosh(widen(this)));
   }
 
   /** Arcsine in [−π/2, π/2]. */
   asin(): Tensor {
-    return derive([this], trigonometry.asin(this.node));
+    return derive([this], trigonometry.asin(widen(this)));
   }
 
   /** Arccosine in [0, π]. */
   acos(): Tensor {
-    return derive([this], trigonometry.acos(this.node));
+    return derive([this], trigonometry.acos(widen(this)));
   }
 
   /** Arctangent in [−π/2, π/2]. */
@@ -828,7 +836,7 @@ export class Tensor {
 
   /** The inverse of erf; ±∞ at ±1, NaN outside [−1, 1]. */
   erfinv(): Tensor {
-    return derive([this], specialNormal.erfinv(this.node));
+    return derive([this], specialNormal.erfinv(widen(this)));
   }
 
   /** ln(x / (1 − x)); with `eps`, x is first limited to [eps, 1 − eps]. */
@@ -988,12 +996,12 @@ export class Tensor {
 
   /** Sum over dims. */
   sum(options?: reduce.SumOptions): Tensor {
-    return derive([this], reduce.sum(this.node, options));
+    return derive([this], reduce.sum(widen(this), options));
   }
 
   /** Product over dims. */
   prod(options?: reduce.SumOptions): Tensor {
-    return derive([this], reduce.prod(this.node, options));
+    return derive([this], reduce.prod(widen(this), options));
   }
 
   /** Arithmetic mean over dims. */
@@ -1070,17 +1078,17 @@ export class Tensor {
 
   /** Vector norm over dims: (Σ |x|ᵖ)^(1/p). */
   norm(options?: reduce.NormOptions): Tensor {
-    return derive([this], reduce.norm(this.node, options));
+    return derive([this], reduce.norm(widen(this), options));
   }
 
   /** Running sum along `dim`, inclusive. */
   cumsum(dim: number, options?: scan.ScanOptions): Tensor {
-    return derive([this], scan.cumsum(this.node, dim, options));
+    return derive([this], scan.cumsum(widen(this), dim, options));
   }
 
   /** Running product along `dim`, inclusive. */
   cumprod(dim: number, options?: scan.ScanOptions): Tensor {
-    return derive([this], scan.cumprod(this.node, dim, options));
+    return derive([this], scan.cumprod(widen(this), dim, options));
   }
 
   /** Running maximum along `dim` and the latest index that holds it. */
@@ -1095,27 +1103,27 @@ export class Tensor {
 
   /** eˣ / Σ eˣ along `dim`, computed in f32 for half types. */
   softmax(dim: number, options?: softmax.SoftmaxOptions): Tensor {
-    return derive([this], softmax.softmax(this.node, dim, options));
+    return derive([this], softmax.softmax(widen(this), dim, options));
   }
 
   /** e⁻ˣ / Σ e⁻ˣ along `dim`. */
   softmin(dim: number, options?: softmax.SoftmaxOptions): Tensor {
-    return derive([this], softmax.softmin(this.node, dim, options));
+    return derive([this], softmax.softmin(widen(this), dim, options));
   }
 
   /** ln softmax(x) along `dim` without a detour over small numbers. */
   logSoftmax(dim: number, options?: softmax.SoftmaxOptions): Tensor {
-    return derive([this], softmax.logSoftmax(this.node, dim, options));
+    return derive([this], softmax.logSoftmax(widen(this), dim, options));
   }
 
   /** ln Σ eˣ over dims without overflow. */
   logsumexp(dim: number | readonly number[], options?: { readonly keepdim?: boolean }): Tensor {
-    return derive([this], softmax.logsumexp(this.node, dim, options));
+    return derive([this], softmax.logsumexp(widen(this), dim, options));
   }
 
   /** Sum over dims in which NaN counts as 0. */
   nansum(options?: reduce.SumOptions): Tensor {
-    return derive([this], statistics.nansum(this.node, options));
+    return derive([this], statistics.nansum(widen(this), options));
   }
 
   /** Mean over dims of the elements that are no NaN. */
@@ -1140,12 +1148,12 @@ export class Tensor {
 
   /** The p-norm of a − b over all elements. */
   dist(other: Tensor, options?: { readonly p?: number }): Tensor {
-    return derive([this, other], statistics.dist(this.node, other.node, options));
+    return derive([this, other], statistics.dist(widen(this), widen(other), options));
   }
 
   /** x whose slices along `dim` are scaled down to a p-norm of at most `maxnorm`. */
   renorm(p: number, dim: number, maxnorm: number): Tensor {
-    return derive([this], statistics.renorm(this.node, p, dim, maxnorm));
+    return derive([this], statistics.renorm(widen(this), p, dim, maxnorm));
   }
 
   /** The lower median of all elements, or values and indices along `dim`; NaN wins. */
@@ -1727,22 +1735,22 @@ export class Tensor {
    * the result, leading dims are batches that broadcast.
    */
   matmul(other: Tensor): Tensor {
-    return derive([this, other], linear.matmul(this.node, other.node));
+    return derive([this, other], linear.matmul(lower(this), lower(other)));
   }
 
   /** Product of two matrices: [M, K] · [K, N] → [M, N]. */
   mm(other: Tensor): Tensor {
-    return derive([this, other], linear.mm(this.node, other.node));
+    return derive([this, other], linear.mm(lower(this), lower(other)));
   }
 
   /** Products of two equally long batches of matrices: [B, M, K] · [B, K, N] → [B, M, N]. */
   bmm(other: Tensor): Tensor {
-    return derive([this, other], linear.bmm(this.node, other.node));
+    return derive([this, other], linear.bmm(lower(this), lower(other)));
   }
 
   /** Matrix times vector: [M, K] · [K] → [M]. */
   mv(other: Tensor): Tensor {
-    return derive([this, other], linear.mv(this.node, other.node));
+    return derive([this, other], linear.mv(lower(this), lower(other)));
   }
 
   /** Inner product of two vectors. */
@@ -1757,30 +1765,30 @@ export class Tensor {
 
   /** beta · x + alpha · a · b with x broadcast. */
   addmm(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
-    return derive([this, a, b], linear.addmm(this.node, a.node, b.node, options));
+    return derive([this, a, b], linear.addmm(lower(this), lower(a), lower(b), options));
   }
 
   /** beta · x + alpha · (matrix times vector). */
   addmv(matrix: Tensor, vector: Tensor, options?: linear.AddedProductOptions): Tensor {
     return derive(
       [this, matrix, vector],
-      linear.addmv(this.node, matrix.node, vector.node, options),
+      linear.addmv(lower(this), lower(matrix), lower(vector), options),
     );
   }
 
   /** beta · x + alpha · (outer product of two vectors). */
   addr(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
-    return derive([this, a, b], linear.addr(this.node, a.node, b.node, options));
+    return derive([this, a, b], linear.addr(lower(this), lower(a), lower(b), options));
   }
 
   /** beta · x + alpha · (products of two batches of matrices). */
   baddbmm(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
-    return derive([this, a, b], linear.baddbmm(this.node, a.node, b.node, options));
+    return derive([this, a, b], linear.baddbmm(lower(this), lower(a), lower(b), options));
   }
 
   /** beta · x + alpha · Σ over the batch of products of matrices. */
   addbmm(a: Tensor, b: Tensor, options?: linear.AddedProductOptions): Tensor {
-    return derive([this, a, b], linear.addbmm(this.node, a.node, b.node, options));
+    return derive([this, a, b], linear.addbmm(lower(this), lower(a), lower(b), options));
   }
 
   /** Matrices with the last dim of x on a diagonal and zeros elsewhere. */

@@ -1,3 +1,4 @@
+import { lower } from "../../tensor/autocast.ts";
 import * as ops from "../../tensor/ops/activation.ts";
 import * as softmaxes from "../../tensor/ops/softmax.ts";
 import * as trigonometry from "../../tensor/ops/trigonometry.ts";
@@ -5,7 +6,7 @@ import type { Generator } from "../../tensor/random.ts";
 import { uniform } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
-import { unary } from "./apply.ts";
+import { unary, wideUnary } from "./apply.ts";
 
 /** max(x, 0); the gradient at 0 is 0. */
 export const relu: (x: Tensor) => Tensor = unary(ops.relu);
@@ -41,7 +42,9 @@ export const mish: (x: Tensor) => Tensor = unary(ops.mish);
 export const gelu: (x: Tensor, options?: ops.GeluOptions) => Tensor = unary(ops.gelu);
 
 /** ln(1 + e^(β·x)) / β. */
-export const softplus: (x: Tensor, options?: ops.SoftplusOptions) => Tensor = unary(ops.softplus);
+export const softplus: (x: Tensor, options?: ops.SoftplusOptions) => Tensor = wideUnary(
+  ops.softplus,
+);
 
 /** x above 0, α·(eˣ − 1) below. */
 export const elu: (x: Tensor, options?: ops.EluOptions) => Tensor = unary(ops.elu);
@@ -58,7 +61,7 @@ export const leakyRelu: (x: Tensor, options?: { readonly negativeSlope?: number 
 
 /** leakyRelu with learned slopes: weight [1], or [C] for x [N, C, …]. */
 export function prelu(x: Tensor, weight: Tensor): Tensor {
-  return derive([x, weight], ops.prelu(x.node, weight.node));
+  return derive([x, weight], ops.prelu(lower(x), lower(weight)));
 }
 
 /** x · hardsigmoid(x). */
@@ -87,15 +90,15 @@ export const glu: (x: Tensor, options?: { readonly dim?: number }) => Tensor = u
 
 /** eˣ / Σ eˣ along `dim`, computed in f32 for half types. */
 export const softmax: (x: Tensor, dim: number, options?: softmaxes.SoftmaxOptions) => Tensor =
-  unary(softmaxes.softmax);
+  wideUnary(softmaxes.softmax);
 
 /** e⁻ˣ / Σ e⁻ˣ along `dim`. */
 export const softmin: (x: Tensor, dim: number, options?: softmaxes.SoftmaxOptions) => Tensor =
-  unary(softmaxes.softmin);
+  wideUnary(softmaxes.softmin);
 
 /** ln softmax(x) along `dim`. */
 export const logSoftmax: (x: Tensor, dim: number, options?: softmaxes.SoftmaxOptions) => Tensor =
-  unary(softmaxes.logSoftmax);
+  wideUnary(softmaxes.logSoftmax);
 
 /** {@link softmax} over the channels of x [N, C, H, W] or [C, H, W]. */
 export const softmax2d: (x: Tensor) => Tensor = unary(ops.softmax2d);

@@ -1,3 +1,4 @@
+import { lower, widen } from "../../tensor/autocast.ts";
 import { Tensor, derive } from "../../tensor/tensor.ts";
 
 /** Vertex of the graph behind a tensor. */
@@ -40,4 +41,22 @@ export function unary<Options extends readonly unknown[]>(
   op: (x: Node, ...options: Options) => Node,
 ): (x: Tensor, ...options: Options) => Tensor {
   return (x, ...options) => derive([x], op(x.node, ...options));
+}
+
+/** Wraps an operation that autocast computes in f32. */
+export function wideUnary<Options extends readonly unknown[]>(
+  op: (x: Node, ...options: Options) => Node,
+): (x: Tensor, ...options: Options) => Tensor {
+  return (x, ...options) => derive([x], op(widen(x), ...options));
+}
+
+/** The node of a factor of a product, which autocast lowers; it may be absent. */
+export function optionalLower(x: Tensor | null | undefined): Node | null {
+  return x == null ? null : lower(x);
+}
+
+/** The tensor as autocast has factors of products. */
+export function lowered(x: Tensor): Tensor {
+  const node = lower(x);
+  return node === x.node ? x : derive([x], node);
 }

@@ -1,3 +1,4 @@
+import { lower, withoutAutocast } from "../../tensor/autocast.ts";
 import { blockwiseAttention, isLong } from "../../tensor/blockwise-attention.ts";
 import type { AttentionOptions as NodeAttentionOptions } from "../../tensor/ops/attention.ts";
 import * as ops from "../../tensor/ops/attention.ts";
@@ -6,7 +7,7 @@ import { defaultGenerator } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
 import type { WithTensors } from "./apply.ts";
-import { nodeOptions, tensorsIn } from "./apply.ts";
+import { lowered, nodeOptions, tensorsIn } from "./apply.ts";
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions extends Omit<WithTensors<NodeAttentionOptions>, "dropoutKey"> {
@@ -42,11 +43,13 @@ export function scaledDotProductAttention(
   options: AttentionOptions = {},
 ): Tensor {
   return withDropoutKey(query, options, (full) => {
-    ops.checkOperands(query.node, key.node, value.node);
-    if (isLong(query, key)) return blockwiseAttention(query, key, value, full);
+    const [q, k, v] = [query, key, value].map(lowered);
+    ops.checkOperands(q.node, k.node, v.node);
+    // It has chosen its dtypes itself.
+    if (isLong(q, k)) return withoutAutocast(() => blockwiseAttention(q, k, v, full));
     const nodes = nodeOptions<NodeAttentionOptions>(full);
-    const node = ops.scaledDotProductAttention(query.node, key.node, value.node, nodes);
-    return derive([query, key, value, ...tensorsIn(full)], node);
+    const node = ops.scaledDotProductAttention(q.node, k.node, v.node, nodes);
+    return derive([q, k, v, ...tensorsIn(full)], node);
   });
 }
 
@@ -60,7 +63,7 @@ export function attentionWeights(
     const nodes = nodeOptions<NodeAttentionOptions>(full);
     return derive(
       [query, key, ...tensorsIn(full)],
-      ops.attentionWeights(query.node, key.node, nodes),
+      ops.attentionWeights(lower(query), lower(key), nodes),
     );
   });
 }

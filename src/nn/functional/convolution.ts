@@ -1,8 +1,9 @@
+import { lower } from "../../tensor/autocast.ts";
 import * as ops from "../../tensor/ops/convolution.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
 import type { Node } from "./apply.ts";
-import { optionalNode, present } from "./apply.ts";
+import { optionalLower, present } from "./apply.ts";
 
 /** A convolution: x, weight, an optional bias [O] and its geometry. */
 export type Convolution = (
@@ -24,7 +25,7 @@ function wrap<Options>(
   op: (x: Node, weight: Node, bias?: Node | null, options?: Options) => Node,
 ): (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: Options) => Tensor {
   return (x, weight, bias, options) => {
-    const node = op(x.node, weight.node, optionalNode(bias), options);
+    const node = op(lower(x), lower(weight), optionalLower(bias), options);
     return derive(present([x, weight, bias]), node);
   };
 }

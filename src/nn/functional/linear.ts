@@ -1,3 +1,4 @@
+import { lower } from "../../tensor/autocast.ts";
 import { bilinear as bilinearNode } from "../../tensor/ops/bilinear.ts";
 import { oneHot as oneHotNode } from "../../tensor/ops/diagonals.ts";
 import type { PadOptions } from "../../tensor/ops/joining.ts";
@@ -5,11 +6,11 @@ import { pad as padNode } from "../../tensor/ops/joining.ts";
 import { linear as linearNode } from "../../tensor/ops/linear.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
-import { optionalNode, present, unary } from "./apply.ts";
+import { optionalLower, optionalNode, present, unary } from "./apply.ts";
 
 /** x · weightᵀ + bias. Shapes: x [..., in], weight [out, in], bias [out] → [..., out]. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  const node = linearNode(x.node, weight.node, optionalNode(bias));
+  const node = linearNode(lower(x), lower(weight), optionalLower(bias));
   return derive(present([x, weight, bias]), node);
 }
 

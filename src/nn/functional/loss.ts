@@ -1,11 +1,12 @@
+import { lower, refuseInHalf, widen } from "../../tensor/autocast.ts";
 import * as likelihoods from "../../tensor/ops/likelihood-loss.ts";
 import { linear } from "../../tensor/ops/linear.ts";
 import * as ops from "../../tensor/ops/loss.ts";
 import * as margins from "../../tensor/ops/margin-loss.ts";
 import type { Tensor, TensorLike } from "../../tensor/tensor.ts";
-import { derive, operand } from "../../tensor/tensor.ts";
+import { derive } from "../../tensor/tensor.ts";
 import type { Node, WithTensors } from "./apply.ts";
-import { nodeOptions, optionalNode, present, tensorsIn } from "./apply.ts";
+import { nodeOptions, optionalLower, present, tensorsIn } from "./apply.ts";
 import { pairwiseDistance } from "./distance.ts";
 
 function pairwise<Options extends object>(
@@ -14,7 +15,7 @@ function pairwise<Options extends object>(
   return (input, target, options) =>
     derive(
       [input, target, ...tensorsIn(options)],
-      op(input.node, target.node, nodeOptions(options)),
+      op(widen(input), widen(target), nodeOptions(options)),
     );
 }
 
@@ -47,8 +48,23 @@ export const smoothL1Loss: Loss<ops.SmoothL1LossOptions> = pairwise(ops.smoothL1
 /** d² / 2 below δ, δ · (|d| − δ/2) above. */
 export const huberLoss: Loss<ops.HuberLossOptions> = pairwise(ops.huberLoss);
 
-/** −(target · ln input + (1 − target) · ln(1 − input)) for probabilities. */
-export const binaryCrossEntropy: Loss<ops.BinaryLossOptions> = pairwise(ops.binaryCrossEntropy);
+const binaryCrossEntropyOf = pairwise(ops.binaryCrossEntropy);
+
+/**
+ * −(target · ln input + (1 − target) · ln(1 − input)) for probabilities.
+ * @throws {UsageError} in autocast of f16, which rounds probabilities near 0 and 1 to these.
+ */
+export function binaryCrossEntropy(
+  input: Tensor,
+  target: Tensor,
+  options?: WithTensors<ops.BinaryLossOptions>,
+): Tensor {
+  const advice =
+    "leave out the sigmoid before it and take binaryCrossEntropyWithLogits, or compute it in " +
+    "autocast({ enabled: false }, ...)";
+  refuseInHalf("binaryCrossEntropy", advice, input);
+  return binaryCrossEntropyOf(input, target, options);
+}
 
 /** binaryCrossEntropy of sigmoid(input), without overflow. */
 export const binaryCrossEntropyWithLogits: Loss<ops.BinaryLogitsOptions> = pairwise(
@@ -72,7 +88,12 @@ export function gaussianNllLoss(
 ): Tensor {
   return derive(
     [input, target, variance],
-    likelihoods.gaussianNllLoss(input.node, target.node, operand(variance), options),
+    likelihoods.gaussianNllLoss(
+      widen(input),
+      widen(target),
+      typeof variance === "number" ? variance : widen(variance),
+      options,
+    ),
   );
 }
 
@@ -101,7 +122,7 @@ function ternary<Options extends object>(
   op: (first: Node, second: Node, third: Node, options?: Options) => Node,
 ): (first: Tensor, second: Tensor, third: Tensor, options?: Options) => Tensor {
   return (first, second, third, options) =>
-    derive([first, second, third], op(first.node, second.node, third.node, options));
+    derive([first, second, third], op(widen(first), widen(second), widen(third), options));
 }
 
 /** A loss of two inputs and a target, or of three inputs. */
@@ -149,7 +170,7 @@ export function tripletMarginWithDistanceLoss(
   const near = distance(anchor, positive);
   const apart = distance(anchor, negative);
   const far = swap ? apart.minimum(distance(positive, negative)) : apart;
-  return derive([near, far], margins.tripletHinge(near.node, far.node, margin, reduction));
+  return derive([near, far], margins.tripletHinge(widen(near), widen(far), margin, reduction));
 }
 
 /** Options of {@link linearCrossEntropy}. */
@@ -170,7 +191,7 @@ export function linearCrossEntropy(
   const shape = linearWeight.shape.slice(0, -1);
   const rows = linearWeight.flatten({ endDim: -2 });
   const bias = linearBias?.flatten();
-  const node = linear(input.node, rows.node, optionalNode(bias));
+  const node = linear(lower(input), lower(rows), optionalLower(bias));
   const logits = derive(present([input, rows, bias]), node).unflatten(-1, shape);
   return crossEntropy(logits, target, options);
 }

@@ -1,3 +1,4 @@
+import { widen } from "../../tensor/autocast.ts";
 import type { InstanceNormOptions as InstanceOptions } from "../../tensor/ops/instance-norm.ts";
 import { instanceNorm as instanceNormNode } from "../../tensor/ops/instance-norm.ts";
 import * as ops from "../../tensor/ops/normalization.ts";
@@ -6,7 +7,7 @@ import { localResponseNorm as localResponseNormNode } from "../../tensor/ops/res
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
 import type { WithTensors } from "./apply.ts";
-import { nodeOptions, tensorsIn, unary } from "./apply.ts";
+import { nodeOptions, tensorsIn, unary, wideUnary } from "./apply.ts";
 
 /** Scale `weight`, shift `bias` (both optional) and `eps` added to the variance. */
 export type NormalizationOptions = WithTensors<ops.NormalizationOptions>;
@@ -20,7 +21,7 @@ export function layerNorm(
   normalizedShape: number | readonly number[],
   options?: NormalizationOptions,
 ): Tensor {
-  const node = ops.layerNorm(x.node, normalizedShape, nodeOptions(options));
+  const node = ops.layerNorm(widen(x), normalizedShape, nodeOptions(options));
   return derive([x, ...tensorsIn(options)], node);
 }
 
@@ -30,13 +31,13 @@ export function rmsNorm(
   normalizedShape: number | readonly number[],
   options?: WithTensors<ops.RmsNormOptions>,
 ): Tensor {
-  const node = ops.rmsNorm(x.node, normalizedShape, nodeOptions(options));
+  const node = ops.rmsNorm(widen(x), normalizedShape, nodeOptions(options));
   return derive([x, ...tensorsIn(options)], node);
 }
 
 /** Normalises groups of channels of x [N, C, …S] each; weight and bias [C]. */
 export function groupNorm(x: Tensor, numGroups: number, options?: NormalizationOptions): Tensor {
-  const node = ops.groupNorm(x.node, numGroups, nodeOptions(options));
+  const node = ops.groupNorm(widen(x), numGroups, nodeOptions(options));
   return derive([x, ...tensorsIn(options)], node);
 }
 
@@ -106,6 +107,6 @@ export function batchNorm(
 }
 
 /** x / max(‖x‖ₚ, eps) along dims. */
-export const normalize: (x: Tensor, options?: ops.NormalizeOptions) => Tensor = unary(
+export const normalize: (x: Tensor, options?: ops.NormalizeOptions) => Tensor = wideUnary(
   ops.normalize,
 );

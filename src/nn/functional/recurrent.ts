@@ -1,4 +1,5 @@
 import type { Tensor } from "../../tensor/tensor.ts";
+import { lowered } from "./apply.ts";
 import { linear } from "./linear.ts";
 import { recur } from "./recurrence.ts";
 
@@ -16,6 +17,19 @@ export interface CellWeights {
   readonly biasHh: Tensor | null;
   /** Projection of the LSTM's hidden state. */
   readonly weightHr: Tensor | null;
+}
+
+/** The weights as autocast has factors of products: a whole cell computes in the region's dtype. */
+export function loweredWeights(weights: CellWeights): CellWeights {
+  const { weightIh, weightHh, biasIh, biasHh, weightHr } = weights;
+  const optional = (x: Tensor | null): Tensor | null => (x === null ? null : lowered(x));
+  return {
+    weightIh: lowered(weightIh),
+    weightHh: lowered(weightHh),
+    biasIh: optional(biasIh),
+    biasHh: optional(biasHh),
+    weightHr: optional(weightHr),
+  };
 }
 
 /** The state after one step: [h], or [h, c] for an LSTM. `projected` is x · weightIhᵀ + biasIh. */
@@ -55,9 +69,10 @@ export function runLayer(
   kind: CellKind,
   x: Tensor,
   first: readonly Tensor[],
-  weights: CellWeights,
+  given: CellWeights,
   { reverse, valid }: LayerOptions,
 ): { readonly results: Tensor; readonly state: readonly Tensor[] } {
+  const weights = loweredWeights(given);
   // One product for all steps; what is left in the loop needs the state.
   const projected = linear(x, weights.weightIh, weights.biasIh);
   const inputs = valid === null ? [projected] : [projected, valid];
@@ -70,7 +85,7 @@ export function runLayer(
         result: next[0].where(counts, 0),
       };
     },
-    first,
+    first.map(lowered),
     inputs,
     { reverse },
   );

@@ -7,7 +7,7 @@ import { interpolate as interpolateNode } from "../../tensor/ops/interpolate.ts"
 import type { Sizes } from "../../tensor/ops/spatial.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
-import { unary } from "./apply.ts";
+import { unary, wideUnary } from "./apply.ts";
 
 /**
  * Resizes the spatial dims of x [N, C, …S] to `size` or by `scaleFactor`, in every mode of torch.
@@ -16,7 +16,7 @@ import { unary } from "./apply.ts";
  * @example interpolate(image, { scaleFactor: 2, mode: "bilinear" })
  */
 export const interpolate: (x: Tensor, options?: InterpolateOptions) => Tensor =
-  unary(interpolateNode);
+  wideUnary(interpolateNode);
 
 /**
  * Values of x [N, C, H, W] at the places `grid` [N, H', W', 2] names as (x, y) in −1 … 1, as
