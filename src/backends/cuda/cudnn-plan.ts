@@ -78,9 +78,8 @@ function configName(config: CudnnDescriptor): string {
   const [engine] = config.readDescriptors(300, cudnnKind.engine, 1);
   const [index] = engine.readIntegers(1301, 1);
   engine.dispose();
-  const count = config.count(302, cudnnType.descriptor);
-  const knobs = config.readDescriptors(302, cudnnKind.knobChoice, count).map((knob) => {
-    const [type] = knob.readChoices(600, cudnnTypeKnob, 1);
+  const knobs = config.readDescriptors(302, cudnnKind.knobChoice, knobLimit).map((knob) => {
+    const [type] = knob.readChoices(600, cudnnType.knob, 1);
     const [value] = knob.readIntegers(601, 1);
     knob.dispose();
     return `${type}=${value}`;
@@ -88,4 +87,5 @@ function configName(config: CudnnDescriptor): string {
   return [`eng${index}`, ...knobs.sort()].join(" ");
 }
 
-const cudnnTypeKnob = 9;
+/** More settings than any engine has. */
+const knobLimit = 64;

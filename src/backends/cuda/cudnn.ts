@@ -35,6 +35,7 @@ export const cudnnType = {
   pointer: 6,
   convolutionMode: 7,
   heuristicMode: 8,
+  knob: 9,
   numericalNote: 11,
   pointwiseMode: 14,
   descriptor: 15,
