@@ -139,6 +139,19 @@ export interface ModelCase {
   readonly evalOutput: string;
 }
 
+/** A model under torch.autocast: dtypes of the outputs are those of the stored tensors. */
+export interface MixedCase {
+  readonly name: string;
+  readonly op: "pictures" | "sequences";
+  readonly dtype: "bf16" | "f16";
+  readonly input: string;
+  readonly target: string;
+  readonly state: Readonly<Record<string, string>>;
+  readonly loss: number;
+  readonly outputs: readonly string[];
+  readonly grads: Readonly<Record<string, string>>;
+}
+
 /** A good file has `tensors`, a broken one `broken`, the sharded checkpoint `index` and `parts`. */
 export interface StorageCase {
   readonly name: string;
@@ -231,6 +244,7 @@ export interface AreaCases {
   readonly averaging: AveragingCase;
   readonly lbfgs: LbfgsCase;
   readonly model: ModelCase;
+  readonly mixed: MixedCase;
   readonly storage: StorageCase;
   readonly formats: FormatCase;
   readonly initializer: InitializerCase;
