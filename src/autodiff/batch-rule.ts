@@ -22,7 +22,7 @@ export type BatchRule<K extends Op> = (
 /**
  * One batching rule per primitive. `"leaf"`: there is no operand that could be batched; `"region"`:
  * the engine copies the mark, because its boundary moves with the region; `"loop"`: the engine
- * batches the body.
+ * batches the body, and finds the results of what has several.
  */
 export type BatchTable = { readonly [K in Op]: BatchRule<K> | "leaf" | "region" | "loop" };
 

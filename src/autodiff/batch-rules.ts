@@ -19,7 +19,7 @@ import { makeNode } from "../ir/node.ts";
 import type { DimAttrs, Op, OpAttrs, ReduceAttrs } from "../ir/ops.ts";
 import { eachElement } from "../ir/ops.ts";
 import type { BatchRule, BatchTable } from "./batch-rule.ts";
-import { batched, foldBatch, unfoldBatch } from "./batch-rule.ts";
+import { batched, foldBatch, mergeDims, unfoldBatch } from "./batch-rule.ts";
 import { contractionBatch } from "./batch-contraction.ts";
 
 /** Threefry takes one key, so batched keys unroll; beyond this the graph would get too large. */
@@ -71,6 +71,14 @@ const scatterRule: BatchRule<"scatter"> = ({ attrs: { dim, mode } }, operands, s
   const [base, index, updates] = operands.map((operand) => batched(operand, size));
   return scatter(base, index, updates, dim + 1, mode);
 };
+
+/** Attention has a batch dim already: batch elements queue along it. */
+function attentionRule<K extends "attention" | "attentionGrad">(): BatchRule<K> {
+  return (node, operands, size) => {
+    const src = operands.map((operand) => mergeDims(batched(operand, size), 0, 2));
+    return makeNode(node.op, src, node.attrs);
+  };
+}
 
 /** The batching rule of every primitive: result(b) = op(operands(b)) for each element b. */
 export const batchRules: BatchTable = {
@@ -162,6 +170,8 @@ export const batchRules: BatchTable = {
     ),
   checkpoint: "region",
   customGradient: "region",
+  attention: attentionRule(),
+  attentionGrad: attentionRule(),
   loop: "loop",
   part: "loop",
 };

@@ -3,7 +3,9 @@ import { add, fullLike } from "../ir/build.ts";
 import { isDifferentiable } from "../ir/graph.ts";
 import type { Node, NodeOf, OpNode } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
+import { severalResults } from "../ir/ops.ts";
 import { formatShape, numel, sameShape } from "../ir/shape.ts";
+import { attentionGradGradient, attentionGradient } from "./attention-gradient.ts";
 import { dependents } from "./dependents.ts";
 import { loopGradient } from "./loop-gradient.ts";
 import type { Region } from "./region.ts";
@@ -14,7 +16,7 @@ import { vjpRules } from "./vjp-rules.ts";
 
 function operandCotangent<K extends Op>(node: OpNode<K>, g: Node, operand: number): Node | null {
   const rule: VjpRule<K> = vjpRules[node.op];
-  if (rule === "none" || rule === "region" || rule === "loop") return null;
+  if (rule === "none" || rule === "region" || rule === "results") return null;
   if (typeof rule === "function") return rule(node, g, operand);
   return rule[operand]?.(node, g, operand) ?? null;
 }
@@ -59,17 +61,17 @@ class PendingRegions {
   }
 }
 
-/** Cotangents of loops' results, until the pass comes to the loop itself. */
-class PendingLoops {
+/** Cotangents of the results of nodes with several, until the pass comes to the node itself. */
+class PendingResults {
   readonly #cotangents = new Map<Node, Map<number, Node>>();
 
-  add({ src: [loop], attrs: { index } }: NodeOf<"part">, cotangent: Node): void {
-    const known = this.#cotangents.get(loop) ?? new Map<number, Node>();
-    this.#cotangents.set(loop, known.set(index, cotangent));
+  add({ src: [from], attrs: { index } }: NodeOf<"part">, cotangent: Node): void {
+    const known = this.#cotangents.get(from) ?? new Map<number, Node>();
+    this.#cotangents.set(from, known.set(index, cotangent));
   }
 
-  of(loop: Node): ReadonlyMap<number, Node> | undefined {
-    return this.#cotangents.get(loop);
+  of(node: Node): ReadonlyMap<number, Node> | undefined {
+    return this.#cotangents.get(node);
   }
 }
 
@@ -125,20 +127,22 @@ export function gradients(
 function backward(order: readonly Node[], targets: ReadonlySet<Node>, sums: Accumulator): void {
   const live = dependents(order, targets);
   const regions = new PendingRegions();
-  const loops = new PendingLoops();
+  const results = new PendingResults();
   for (const node of order.toReversed()) {
     if (!live.has(node)) continue;
     for (const region of regions.takeBefore(node, targets.has(node))) {
       differentiateRegion(region, live, targets, sums);
     }
-    if (node.op === "loop") {
-      differentiateLoop(node, loops.of(node), live, sums);
+    if (severalResults.has(node.op)) {
+      const isLive = (source: Node): boolean => live.has(source);
+      const cotangents = operandCotangents(node, results.of(node), isLive);
+      node.src.forEach((source, i) => sums.add(source, cotangents[i] ?? null));
       continue;
     }
     const g = sums.get(node);
     if (g === undefined) continue;
     if (node.op === "part") {
-      loops.add(node, g);
+      results.add(node, g);
       continue;
     }
     if (node.op === "checkpoint") {
@@ -151,15 +155,23 @@ function backward(order: readonly Node[], targets: ReadonlySet<Node>, sums: Accu
   }
 }
 
-function differentiateLoop(
-  node: NodeOf<"loop">,
+/** Cotangents of the operands of a node with several results, from those of the results. */
+function operandCotangents(
+  node: Node,
   cotangents: ReadonlyMap<number, Node> | undefined,
-  live: ReadonlySet<Node>,
-  sums: Accumulator,
-): void {
-  if (cotangents === undefined) return;
-  const results = loopGradient(node, cotangents, (source) => live.has(source), gradients);
-  node.src.forEach((source, i) => sums.add(source, results[i]));
+  isLive: (source: Node) => boolean,
+): readonly (Node | null)[] {
+  if (cotangents === undefined) return [];
+  switch (node.op) {
+    case "loop":
+      return loopGradient(node, cotangents, isLive, gradients);
+    case "attention":
+      return attentionGradient(node, cotangents, isLive);
+    case "attentionGrad":
+      return attentionGradGradient(node, cotangents, gradients);
+    default:
+      return [];
+  }
 }
 
 /** Gradients of a recomputed region go to its cut: the nodes that the region reads. */

@@ -3,7 +3,7 @@ import { broadcastTo } from "../ir/build.ts";
 import { LoopBody } from "../ir/loop.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import type { BatchOperand } from "./batch-rule.ts";
-import { batched, moveDim } from "./batch-rule.ts";
+import { batched, moveDim, splitDim } from "./batch-rule.ts";
 import { dependingOn } from "./loop-residuals.ts";
 
 type LoopNode = NodeOf<"loop">;
@@ -82,11 +82,13 @@ export function batchLoop(
   });
 }
 
-/** A result of a batched loop, with the batch dim in front. */
+/** A result of a batched node that has several, with the batch dim in front. */
 export function batchPart(node: NodeOf<"part">, from: Node, size: number): Node {
   const [old] = node.src;
-  if (old.op !== "loop" || from.op !== "loop") return node;
   const { index } = node.attrs;
+  if (old.op !== "loop" || from.op !== "loop") {
+    return splitDim(part(from, index), 0, [size, node.shape[0]]);
+  }
   const result = part(from, index + from.attrs.carries - old.attrs.carries);
   if (result.shape.length === node.shape.length) {
     return batched({ node: result, isBatched: false }, size);

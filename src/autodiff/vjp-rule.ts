@@ -16,14 +16,15 @@ export type OperandRule<K extends Op> = (
  * - a function serves every operand, a list has one entry per operand (null: no gradient);
  * - `"none"`: the result is constant wherever it is differentiable, or not a float;
  * - `"region"`: the engine recomputes the region that the node closes (see region.ts);
- * - `"loop"`: the engine collects the cotangents of all results of a loop (see loop-gradient.ts).
+ * - `"results"`: the engine collects the cotangents of all results of a node that has several (see
+ *   loop-gradient.ts and attention-gradient.ts).
  */
 export type VjpRule<K extends Op> =
   | OperandRule<K>
   | readonly (OperandRule<K> | null)[]
   | "none"
   | "region"
-  | "loop";
+  | "results";
 
 /** One gradient rule per primitive. */
 export type VjpTable = { readonly [K in Op]: VjpRule<K> };

@@ -27,6 +27,8 @@ export const vjpRules: VjpTable = {
   checkpoint: "region",
   customGradient: (node, g, operand) =>
     operand === 0 ? null : customCotangents(node, g)[operand - 1],
-  loop: "loop",
-  part: "loop",
+  attention: "results",
+  attentionGrad: "results",
+  loop: "results",
+  part: "results",
 };

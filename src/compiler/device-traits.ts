@@ -9,6 +9,8 @@ export interface DeviceTraits {
   readonly splitsReductions: boolean;
   /** Whether a product or convolution in its own dtype is one call; else it is expanded. */
   readonly hasContraction: (node: Node) => boolean;
+  /** Whether attention or its gradient is one call; else it is composed. */
+  readonly hasAttention: (node: Node) => boolean;
   /** Whether a product can read an operand through a view. */
   readonly readsView: (operand: Node, view: StridedView) => boolean;
   /**
@@ -23,6 +25,7 @@ export const wasmTraits: DeviceTraits = {
   takesEpilogue: (root) => root.op !== "convWeightGrad",
   splitsReductions: true,
   hasContraction: (node) => node.dtype === "f32",
+  hasAttention: () => false,
   readsView: () => true,
   recomputeLimit: 3,
 };

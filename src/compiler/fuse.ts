@@ -45,6 +45,8 @@ const specials: ReadonlySet<Op> = new Set<Op>([
   "custom",
   "concat",
   "loop",
+  "attention",
+  "attentionGrad",
 ]);
 
 /** Whether `from` runs, directly or not, after `target`. */
@@ -100,10 +102,10 @@ class Grouping {
     if (this.fuse && reduceOps[node.op] !== undefined) this.absorb(group);
   }
 
-  /** A loop produces its results itself. */
+  /** What has several results produces them itself. */
   private addPart(node: Node): void {
     const group = this.producer.get(node.src[0]);
-    if (group === undefined) throw new CompileError("fuse: a loop's result comes before it");
+    if (group === undefined) throw new CompileError("fuse: a result comes before its node");
     this.record(group, node, new Set());
   }
 

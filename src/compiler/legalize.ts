@@ -23,6 +23,7 @@ import {
   where,
   window,
 } from "../ir/build.ts";
+import { composedAttention, composedAttentionGrad } from "../ir/composed-attention.ts";
 import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
@@ -227,6 +228,20 @@ function argsortLast(x: Node, descending: boolean): Node {
   return reshape(argsort(rows, 1, descending), x.shape);
 }
 
+/** A result of attention, out of products and a softmax where the device has no kernel for it. */
+function legalizePart(node: NodeOf<"part">, traits: DeviceTraits): Node {
+  const [from] = node.src;
+  const { index } = node.attrs;
+  if (from.op === "loop" || traits.hasAttention(from)) return node;
+  if (from.op === "attention") {
+    const { out, stats } = composedAttention(from.src, from.attrs);
+    return legalizeDeep([out, stats][index], traits);
+  }
+  if (from.op !== "attentionGrad") return node;
+  const { query, key, value } = composedAttentionGrad(from.src, from.attrs);
+  return legalizeDeep([query, key, value][index], traits);
+}
+
 function legalizeNode(node: Node, traits: DeviceTraits): Node {
   switch (node.op) {
     case "argmax":
@@ -244,6 +259,8 @@ function legalizeNode(node: Node, traits: DeviceTraits): Node {
     case "convInputGrad":
     case "convWeightGrad":
       return legalizeContraction(node, traits);
+    case "part":
+      return legalizePart(node, traits);
     case "checkpoint":
     case "customGradient":
       return node.src[0];

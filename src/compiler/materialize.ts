@@ -30,6 +30,8 @@ const ownKernel: ReadonlySet<Op> = new Set<Op>([
   "convWeightGrad",
   "assign",
   "loop",
+  "attention",
+  "attentionGrad",
   "part",
 ]);
 
@@ -109,6 +111,19 @@ export function chooseValues(
       view !== null && (whole ? isContiguousView(view, operand) : traits.readsView(operand, view));
     if (!isRead) values.add(operand);
   };
+  /** Rows of q, k, v, results and gradients must be contiguous; a bias may repeat. */
+  const materializeAttention = (node: Node): void => {
+    const hasBias = node.src.length === (node.op === "attention" ? 4 : 7);
+    node.src.forEach((source, i) => {
+      if (isValue(source)) return;
+      const base = baseOf(source);
+      if (opClass[base.op] === "elementwise" || base.op === "gather") materialize(base);
+      const view = stridedView(source, isValue);
+      const isRow = source.shape[source.shape.length - 1] <= 1 || view?.strides.at(-1) === 1;
+      const isBias = hasBias && i === 3;
+      if (view === null || !(isRow || isBias)) materialize(source);
+    });
+  };
   const broadcastSource = (node: Node): void => {
     const growth = numel(node.shape) / Math.max(1, numel(node.src[0].shape));
     const base = baseOf(node.src[0]);
@@ -119,6 +134,7 @@ export function chooseValues(
   for (const node of order) {
     if (ownKernel.has(node.op) && !nested.has(node)) values.add(node);
     if (node.op === "dot") for (const source of node.src) materializeOperand(source, false);
+    if (node.op === "attention" || node.op === "attentionGrad") materializeAttention(node);
     if (wholeBuffers.has(node.op)) for (const source of node.src) materializeOperand(source, true);
     if (node.op === "expand") broadcastSource(node);
     if (node.op === "gather" && numel(node.shape) > numel(node.src[0].shape)) {

@@ -5,6 +5,7 @@ import { normalizeForm } from "./affine.ts";
 import type { Expression, Kernel, Statement } from "./kernel.ts";
 import { expressionOperands, walkExpressions } from "./kernel.ts";
 import { statementRoots } from "./loops.ts";
+import type { StridedView } from "./lower.ts";
 import type { Location, Schedule, Step } from "./schedule.ts";
 
 /** Gives buffers their names in a printed program. */
@@ -169,15 +170,22 @@ function wholeBuffer(operand: Node, values: readonly Node[]): Node {
   return base;
 }
 
+function printView({ value, offset, strides }: StridedView, nameOf: NameOf): string {
+  return `${nameOf(value)}${offset === 0 ? "" : ` + ${offset}`} by ${strides.join(",")}`;
+}
+
 function printStep(step: Step, nameOf: NameOf): string[] {
   switch (step.kind) {
     case "kernel":
       return printKernel(step.kernel, nameOf);
+    case "attention": {
+      const results = step.results.map((node) => (node === null ? "–" : nameOf(node)));
+      const operands = step.operands.map((view) => printView(view, nameOf));
+      const flag = step.node.attrs.causal ? " causal" : "";
+      return [`${results.join(", ")} = ${step.node.op}(${operands.join("; ")})${flag}`];
+    }
     case "contraction": {
-      const operands = step.operands.map(
-        ({ value, offset, strides }) =>
-          `${nameOf(value)}${offset === 0 ? "" : ` + ${offset}`} by ${strides.join(",")}`,
-      );
+      const operands = step.operands.map((view) => printView(view, nameOf));
       const head = `${nameOf(step.node)} = ${step.node.op}(${operands.join("; ")})`;
       if (step.epilogue === null) return [head];
       const epilogue = printKernel(step.epilogue, nameOf);

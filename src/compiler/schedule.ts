@@ -1,4 +1,5 @@
 import { CompileError } from "../base/errors.ts";
+import { part } from "../ir/build.ts";
 import { dtypeBytes } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
@@ -35,6 +36,16 @@ export type Step =
       readonly node: Node;
       readonly operands: readonly StridedView[];
       readonly epilogue: Kernel | null;
+      readonly reads: Node[];
+      readonly writes: Node[];
+    }
+  | {
+      readonly kind: "attention";
+      readonly node: NodeOf<"attention"> | NodeOf<"attentionGrad">;
+      /** Views of the operands; rows of all but the bias are contiguous. */
+      readonly operands: readonly StridedView[];
+      /** Nodes of the results, each whole in its own buffer; null for logarithms nobody reads. */
+      readonly results: readonly (Node | null)[];
       readonly reads: Node[];
       readonly writes: Node[];
     }
@@ -239,8 +250,27 @@ class Scheduler {
     return { kind: "loop", node, body: schedule, results, layout, reads, writes: [node, ...parts] };
   }
 
+  /** All results are computed whether they are read or not, but the logarithms of a forward pass. */
+  private attention(
+    group: Group,
+    node: NodeOf<"attention"> | NodeOf<"attentionGrad">,
+    reads: Node[],
+  ): Step {
+    const operands = this.operandViews(node);
+    const needed = this.needed(group);
+    const results =
+      node.op === "attention"
+        ? [part(node, 0), needed.has(part(node, 1)) ? part(node, 1) : null]
+        : [0, 1, 2].map((i) => part(node, i));
+    const writes = results.filter((result) => result !== null);
+    return { kind: "attention", node, operands, results, reads, writes };
+  }
+
   private special(group: Group, node: Node, reads: Node[]): Step[] {
     if (node.op === "loop") return [this.loop(group, node, reads)];
+    if (node.op === "attention" || node.op === "attentionGrad") {
+      return [this.attention(group, node, reads)];
+    }
     if (numel(node.shape) === 0) return [];
     const writes = [node];
     if (node.op === "argsort") return [{ kind: "sort", node, reads, writes }];

@@ -192,7 +192,7 @@ class Tidying {
   }
 
   private replacement(node: Node): Node {
-    if (node.op === "part") return this.result(node);
+    if (node.op === "part" && node.src[0].op === "loop") return this.result(node);
     const family = this.families.get(node);
     if (family !== undefined) {
       const trimmed = family.first === node ? this.trimmed.get(family) : undefined;

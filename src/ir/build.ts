@@ -3,6 +3,7 @@ import type { DType } from "./dtype.ts";
 import type { Node } from "./node.ts";
 import { makeNode } from "./node.ts";
 import type {
+  AttentionAttrs,
   ConvAttrs,
   ConvGradAttrs,
   ExtremumAttrs,
@@ -303,6 +304,16 @@ export function convWeightGrad(x: Node, g: Node, attrs: ConvGradAttrs): Node {
   return makeNode("convWeightGrad", [x, g], attrs);
 }
 
+/** Attention over [q, k, v, (bias)]; `part` 0 is its result, 1 the logarithms of rows' totals. */
+export function attention(src: readonly Node[], attrs: AttentionAttrs): Node {
+  return makeNode("attention", [...src], attrs);
+}
+
+/** Gradients of attention over [q, k, v, (bias), out, stats, gradient]: parts 0 … 2 for q, k, v. */
+export function attentionGrad(src: readonly Node[], attrs: AttentionAttrs): Node {
+  return makeNode("attentionGrad", [...src], attrs);
+}
+
 /** In-place update of an input when the program ends. */
 export function assign(target: Node, value: Node): Node {
   return makeNode("assign", [target, value], {});
@@ -333,7 +344,9 @@ export function loop(src: readonly Node[], attrs: LoopAttrs): Node {
   return makeNode("loop", [...src], attrs);
 }
 
-/** A result of a loop: the last value of a carry, or a stacked result. */
+/**
+ * A result of a node that has several: of a loop, the last value of a carry or a stacked result.
+ */
 export function part(of: Node, index: number): Node {
   return makeNode("part", [of], { index });
 }

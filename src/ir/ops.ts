@@ -80,6 +80,12 @@ export interface LoopAttrs {
   readonly conditional: boolean;
 }
 
+/** Scores are q · k · scale; with `causal` row i sees keys 0 … i only. */
+export interface AttentionAttrs {
+  readonly causal: boolean;
+  readonly scale: number;
+}
+
 /**
  * Attributes of every primitive. This map *is* the closed op set: each rule table of the project
  * is a `Record` over its keys, so a missing row is a compile error.
@@ -182,6 +188,16 @@ export interface OpAttrs {
   /** src = [x, g] → [O, C/groups, …sizes]. */
   readonly convWeightGrad: ConvGradAttrs;
 
+  // Attention: nodes without a value of their own, `part` reads their results
+  /**
+   * src = [q [B, L, H, D], k [B, S, G, D], v [B, S, G, V], (bias [B, H, L, S])], H a multiple of G
+   * → softmax(q · kᵀ · scale + bias) · v [B, L, H, V], and ln Σ eˢ of each row [B, H, L] in f32
+   * (f64 for f64). A row that may attend to nothing is 0, its logarithm +∞.
+   */
+  readonly attention: AttentionAttrs;
+  /** src = [q, k, v, (bias), out, stats, gradient of out] → gradients of q, k and v. */
+  readonly attentionGrad: AttentionAttrs;
+
   // Effects and structure
   /** src = [input, value]: the input's buffer receives the value when the program ends. */
   readonly assign: None;
@@ -196,7 +212,10 @@ export interface OpAttrs {
   readonly customGradient: { readonly rule: number };
   /** Trips of a body, see LoopAttrs. Its own value is empty, `part` reads its results. */
   readonly loop: LoopAttrs;
-  /** src = [loop]: the last value of a carry, or what the trips stored, stacked along dim 0. */
+  /**
+   * src = [loop]: the last value of a carry, or what the trips stored, stacked along dim 0; of
+   * other nodes with several results, one of these.
+   */
   readonly part: { readonly index: number };
 }
 
@@ -208,6 +227,9 @@ export const eachElement = "each ";
 
 /** Name of a primitive. */
 export type Op = keyof OpAttrs;
+
+/** Ops with several results: their own value is empty, `part` reads the results. */
+export const severalResults: ReadonlySet<Op> = new Set<Op>(["loop", "attention", "attentionGrad"]);
 
 /** How an op relates its operands' elements to its own: what fusion and vmap need to know. */
 export type OpClass =
@@ -283,6 +305,8 @@ export const opClass: Readonly<Record<Op, OpClass>> = {
   conv: "contraction",
   convInputGrad: "contraction",
   convWeightGrad: "contraction",
+  attention: "structure",
+  attentionGrad: "structure",
   assign: "structure",
   custom: "structure",
   barrier: "structure",

@@ -183,17 +183,62 @@ const loopRule: Rule<LoopAttrs> = (src, attrs) => {
       throw new ShapeError("loop: a conditional loop has no slices and no stacked results");
     }
   }
-  return { shape: [0], dtype: "bool" };
+  return noValue;
 };
 
-const partRule: Rule<OpAttrs["part"]> = ([from], { index }) => {
-  if (from?.op !== "loop" || from.attrs.body.outputs[index] === undefined) {
-    throw new ShapeError(`part: needs a loop with a result ${index}, got ${from?.op}`);
+/** Types of attention's result and of the logarithms of its rows' totals. */
+function attentionResults([q, , v]: readonly Node[]): readonly [TensorType, TensorType] {
+  const [batch, rows, heads] = q.shape;
+  return [
+    { shape: [batch, rows, heads, v.shape[3]], dtype: q.dtype },
+    { shape: [batch, heads, rows], dtype: q.dtype === "f64" ? "f64" : "f32" },
+  ];
+}
+
+/** @throws {ShapeError | DTypeError} if the operands are not q, k, v and, maybe, a bias. */
+function requireAttention(op: string, src: readonly Node[]): void {
+  const [q, k, v, bias] = src;
+  const text = src.map(typeText).join(", ");
+  if (src.length < 3 || src.length > 4 || src.some((node) => node.shape.length !== 4)) {
+    throw new ShapeError(
+      `${op}: needs q [B, L, H, D], k [B, S, G, D], v [B, S, G, V] and at most a bias ` +
+        `[B, H, L, S], got ${text}`,
+    );
   }
+  if (!isFloat(q.dtype) || src.some((node) => node.dtype !== q.dtype)) {
+    throw new DTypeError(`${op}: operands must have one float dtype, got ${text}; cast them`);
+  }
+  const [batch, rows, heads, width] = q.shape;
+  const [, keys, groups] = k.shape;
+  const fits =
+    sameShape(k.shape, [batch, keys, groups, width]) &&
+    sameShape(v.shape.slice(0, 3), k.shape.slice(0, 3)) &&
+    (bias === undefined || sameShape(bias.shape, [batch, heads, rows, keys]));
+  if (!fits || keys === 0 || groups === 0 || heads % groups !== 0) {
+    throw new ShapeError(
+      `${op}: needs q [B, L, H, D], k [B, S, G, D] with S > 0 and G that divides H, ` +
+        `v [B, S, G, V] and a bias [B, H, L, S], got ${text}`,
+    );
+  }
+}
+
+/** What a node with several results has for its own value. */
+const noValue: TensorType = { shape: [0], dtype: "bool" };
+
+function resultTypes(from: Node): readonly TensorType[] {
+  if (from.op === "attention") return attentionResults(from.src);
+  if (from.op === "attentionGrad") return from.src.slice(0, 3);
+  if (from.op !== "loop") return [];
   const { body, carries, length } = from.attrs;
-  const output = body.outputs[index];
-  if (index >= carries) return stacked(output, length);
-  return { shape: output.shape, dtype: output.dtype };
+  return body.outputs.map((output, i) => (i < carries ? output : stacked(output, length)));
+}
+
+const partRule: Rule<OpAttrs["part"]> = ([from], { index }) => {
+  const result = from === undefined ? undefined : resultTypes(from)[index];
+  if (result === undefined) {
+    throw new ShapeError(`part: needs a node with a result ${index}, got ${from?.op}`);
+  }
+  return { shape: result.shape, dtype: result.dtype };
 };
 
 /** Type rule of every op: the executable specification of the IR. */
@@ -440,6 +485,22 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
     shape: [g.shape[1], x.shape[1] / attrs.groups, ...attrs.sizes],
     dtype: x.dtype,
   }),
+  attention: (src) => {
+    requireAttention("attention", src);
+    return noValue;
+  },
+  attentionGrad: (src) => {
+    requireAttention("attentionGrad", src.slice(0, -3));
+    const [out, stats] = attentionResults(src.slice(0, -3));
+    const [own, ownStats, gradient] = src.slice(-3);
+    if (!sameType(own, out) || !sameType(ownStats, stats) || !sameType(gradient, out)) {
+      throw new ShapeError(
+        `attentionGrad: needs out ${typeText(out)}, stats ${typeText(stats)} and a gradient like ` +
+          `out, got ${src.slice(-3).map(typeText).join(", ")}`,
+      );
+    }
+    return noValue;
+  },
   assign: (src) => {
     requireCount("assign", src, 2);
     requireSame("assign", src[0], src[1]);

@@ -40,6 +40,8 @@ export function outline(step: Step): string {
       return step.epilogue === null
         ? step.node.op
         : `${step.node.op} then ${phases(step.epilogue)}`;
+    case "attention":
+      return step.node.op;
     case "sort":
     case "custom":
     case "copy":

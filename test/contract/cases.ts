@@ -1,4 +1,5 @@
 import type { Op } from "../../src/ir/ops.ts";
+import { attentionRows } from "./cases-attention.ts";
 import { contractionRows } from "./cases-contraction.ts";
 import { binaryRows, otherElementwiseRows, unaryRows } from "./cases-elementwise.ts";
 import { indexingRows } from "./cases-indexing.ts";
@@ -18,6 +19,7 @@ export const opCases: Readonly<Record<Op, readonly Case[]>> = {
   ...movementRows,
   ...indexingRows,
   ...contractionRows,
+  ...attentionRows,
   ...structureRows,
   ...loopRows,
 };

@@ -208,6 +208,28 @@ export const batchCases: Readonly<Record<Op, readonly BatchCase[] | string>> = {
       [floats([1, 2]), floats([3, 1, 2]), floats([1, 2])],
     ),
   ],
+  attention: [
+    batchCase(
+      "shared heads and a bias",
+      (q, k, v, bias) => {
+        const all = b.broadcastTo(bias, [2, 2, 3, 4]);
+        return b.part(b.attention([q, k, v, all], { causal: false, scale: 0.5 }), 0);
+      },
+      [floats([2, 3, 2, 2]), floats([2, 4, 1, 2]), floats([2, 4, 1, 3]), floats([3, 4])],
+    ),
+  ],
+  attentionGrad: [
+    batchCase(
+      "gradients of the keys",
+      (q, k, v, g) => {
+        const attrs = { causal: true, scale: 0.5 };
+        const node = b.attention([q, k, v], attrs);
+        const gradients = b.attentionGrad([q, k, v, b.part(node, 0), b.part(node, 1), g], attrs);
+        return b.part(gradients, 1);
+      },
+      [floats([1, 3, 2, 2]), floats([1, 4, 1, 2]), floats([1, 4, 1, 3]), floats([1, 3, 2, 3])],
+    ),
+  ],
   part: [
     batchCase(
       "a stacked result",

@@ -429,6 +429,50 @@ export const gradCases: Readonly<Record<Op, readonly GradCase[] | string>> = {
       2,
     ),
   ],
+  attention: [
+    gradCase(
+      "shared heads, two widths",
+      (q, k, v) => b.part(b.attention([q, k, v], { causal: false, scale: 0.7 }), 0),
+      [sample([2, 3, 4, 2]), sample([2, 4, 2, 2], -1, 1, 2), sample([2, 4, 2, 3], -1, 1, 3)],
+    ),
+    gradCase(
+      "causal",
+      (q, k, v) => b.part(b.attention([q, k, v], { causal: true, scale: 0.5 }), 0),
+      [sample([1, 4, 1, 2]), sample([1, 3, 1, 2], -1, 1, 2), sample([1, 3, 1, 2], -1, 1, 3)],
+    ),
+    gradCase(
+      "a bias that heads share",
+      (q, k, v, bias) => {
+        const all = b.broadcastTo(bias, [2, 2, 3, 3]);
+        return b.part(b.attention([q, k, v, all], { causal: false, scale: 1 }), 0);
+      },
+      [
+        sample([2, 3, 2, 2]),
+        sample([2, 3, 1, 2], -1, 1, 2),
+        sample([2, 3, 1, 2], -1, 1, 3),
+        sample([3, 3], -1, 1, 4),
+      ],
+    ),
+    gradCase(
+      "the logarithms of totals",
+      (q, k, v) => b.part(b.attention([q, k, v], { causal: false, scale: 1 }), 1),
+      [sample([1, 2, 2, 2]), sample([1, 3, 1, 2], -1, 1, 2), sample([1, 3, 1, 2], -1, 1, 3)],
+    ),
+  ],
+  attentionGrad: [
+    gradCase(
+      "of all operands",
+      (q, k, v, out, stats, g) => {
+        const node = b.attentionGrad([q, k, v, out, stats, g], { causal: true, scale: 0.5 });
+        const parts = [0, 1, 2].map((i) => b.part(node, i));
+        return b.add(b.add(parts[0], parts[1]), b.mul(parts[2], parts[2]));
+      },
+      [1, 2, 3, 4]
+        .map((seed) => sample([1, 2, 1, 2], -1, 1, seed))
+        .toSpliced(4, 0, sample([1, 1, 2], 1, 2, 5), sample([1, 2, 1, 2], -1, 1, 6)),
+      1,
+    ),
+  ],
   part: [
     gradCase(
       "a stacked result alone",

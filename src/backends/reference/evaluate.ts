@@ -4,6 +4,7 @@ import type { Node, OpNode } from "../../ir/node.ts";
 import type { Op } from "../../ir/ops.ts";
 import { numel } from "../../ir/shape.ts";
 import { customKernel } from "../../runtime/backend.ts";
+import { evaluateAttention, evaluateAttentionGrad } from "./attention.ts";
 import {
   evaluateConv,
   evaluateConvInputGrad,
@@ -18,7 +19,7 @@ import {
   evaluateWhere,
 } from "./elementwise.ts";
 import { evaluateArgsort, evaluateGather, evaluateScatter, evaluateTopk } from "./indexing.ts";
-import { evaluateLoop, evaluatePart } from "./loop.ts";
+import { evaluateLoop } from "./loop.ts";
 import {
   evaluateConcat,
   evaluateExpand,
@@ -29,6 +30,7 @@ import {
 } from "./movement.ts";
 import { randomWords } from "./random.ts";
 import { evaluateArgmax, evaluateReduce, evaluateScan } from "./reduce.ts";
+import { evaluatePart } from "./results.ts";
 import type { Values } from "./values.ts";
 import { convertNumber, fromHost, makeHost, makeValues, toHost } from "./values.ts";
 
@@ -109,6 +111,8 @@ const evaluators: { readonly [K in Op]: Evaluate<K> } = {
   barrier: first,
   checkpoint: first,
   customGradient: first,
+  attention: evaluateAttention,
+  attentionGrad: evaluateAttentionGrad,
   loop: (node, src) => evaluateLoop(node, src, evaluateNode),
   part: evaluatePart,
 };

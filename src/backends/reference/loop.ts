@@ -1,4 +1,5 @@
 import { CompileError } from "../../base/errors.ts";
+import { keepResults } from "./results.ts";
 import { topologicalOrder } from "../../ir/graph.ts";
 import type { Node, OpNode } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
@@ -6,9 +7,6 @@ import type { Values } from "./values.ts";
 import { makeValues } from "./values.ts";
 
 type EvaluateNode = (node: Node, src: readonly Values[]) => Values;
-
-/** Results of each loop that ran, under the empty array that is its own value. */
-const results = new WeakMap<Values, readonly Values[]>();
 
 /** Runs a loop trip by trip. */
 export function evaluateLoop(
@@ -40,16 +38,7 @@ export function evaluateLoop(
     });
     state = body.outputs.slice(0, carries).map(get);
   }
-  const token = makeValues("bool", 0);
-  results.set(token, [...state, ...stacks]);
-  return token;
-}
-
-/** One result of a loop. */
-export function evaluatePart(node: OpNode<"part">, [token]: readonly Values[]): Values {
-  const found = results.get(token)?.[node.attrs.index];
-  if (found === undefined) throw new CompileError("internal: a loop has no such result");
-  return found;
+  return keepResults([...state, ...stacks]);
 }
 
 function valueOf(values: ReadonlyMap<Node, Values>, node: Node): Values {

@@ -1,4 +1,4 @@
-import { invariant } from "../../base/errors.ts";
+import { CompileError, invariant } from "../../base/errors.ts";
 import { roundUp } from "../../base/integers.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { dtypeBytes } from "../../ir/dtype.ts";
@@ -181,6 +181,8 @@ class ProgramWriter {
         return this.loopStep(step, frame);
       case "copy":
         return this.copyStep(step, frame);
+      case "attention":
+        throw new CompileError("wasm: attention must be composed before it is scheduled");
       default:
         return step satisfies never;
     }
