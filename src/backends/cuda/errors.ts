@@ -1,4 +1,5 @@
-import { AthanorError, CompileError, DeviceError, OutOfMemoryError } from "../../base/errors.ts";
+import { CompileError, DeviceError, OutOfMemoryError } from "../../base/errors.ts";
+import type { AthanorError } from "../../base/errors.ts";
 
 /** What is known when a call of the driver fails. */
 export interface FailedCall {

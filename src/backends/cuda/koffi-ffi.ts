@@ -42,9 +42,9 @@ class KoffiForeignLibrary implements ForeignLibrary {
     const result = Object.assign(declared as (...values: ForeignValue[]) => number, {
       async: (...values: ForeignValue[]) =>
         new Promise<number>((resolve, reject) => {
-          issue(...values, (error: unknown, code: number) => {
+          issue(...values, (error: Error | null, code: number) => {
             if (error === null) resolve(code);
-            else reject(error instanceof Error ? error : new Error(String(error)));
+            else reject(error);
           });
         }),
     });
