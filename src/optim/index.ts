@@ -15,6 +15,8 @@ export type { AdamaxGroupOptions, AdamaxOptions } from "./adamax.ts";
 export { Adamax } from "./adamax.ts";
 export type { ASGDGroupOptions, ASGDOptions } from "./asgd.ts";
 export { ASGD } from "./asgd.ts";
+export type { GradScalerOptions, GradScalerState } from "./grad-scaler.ts";
+export { GradScaler } from "./grad-scaler.ts";
 export type { LAMBGroupOptions, LAMBOptions } from "./lamb.ts";
 export { LAMB } from "./lamb.ts";
 export type { Evaluation, LBFGSGroupOptions, LBFGSOptions, LBFGSState } from "./lbfgs.ts";
@@ -57,6 +59,7 @@ export type {
   Parameters,
   ParameterState,
   PrecisionOptions,
+  StepOptions,
   Update,
 } from "./optimizer.ts";
 export { commonOptions, Optimizer } from "./optimizer.ts";

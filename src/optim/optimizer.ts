@@ -52,6 +52,12 @@ export interface PrecisionOptions {
   readonly stochasticRounding?: boolean;
 }
 
+/** Options of {@link Optimizer.step}. */
+export interface StepOptions {
+  /** A bool scalar: where it is true, the step leaves everything as it is. */
+  readonly unless?: Tensor | undefined;
+}
+
 /** Options all optimizers share. */
 export interface CommonOptions extends PrecisionOptions {
   /** Whether the loss is to grow. */
@@ -142,17 +148,20 @@ export abstract class Optimizer<H extends CommonOptions = CommonOptions> {
    * they are computed with the next tensor that is read.
    * @param gradients - in the order of `parameters`; parameters whose entry is null stay as they
    *   are, with their state.
+   * @param options - a condition under which nothing happens; {@link GradScaler} has one.
    * @throws {ShapeError} if a gradient is missing or has another shape.
    */
-  step(gradients: readonly (Tensor | null)[]): void {
+  step(gradients: readonly (Tensor | null)[], { unless }: StepOptions = {}): void {
     const groups = this.paramGroups;
     this.#requireGradients(gradients);
     scope(() => {
-      const mayStep = this.#mayStep(gradients);
+      const isFinite = this.#mayStep(gradients);
+      const isWanted = unless?.logicalNot();
       let first = 0;
       for (const group of groups) {
         const own = gradients.slice(first, first + group.params.length);
-        this.#stepGroup(group, own, group.options.skipNonFinite === true ? mayStep : undefined);
+        const finite = group.options.skipNonFinite === true ? isFinite : undefined;
+        this.#stepGroup(group, own, bothOf(finite, isWanted));
         first += group.params.length;
       }
     });
@@ -305,6 +314,11 @@ export abstract class Optimizer<H extends CommonOptions = CommonOptions> {
       );
     });
   }
+}
+
+/** Both conditions, as far as they are there. */
+function bothOf(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a.logicalAnd(b.to(a.device));
 }
 
 /** Runs `update`, and gives `held` back its value from before where the condition does not hold. */
