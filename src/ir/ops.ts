@@ -190,7 +190,8 @@ export interface OpAttrs {
 
   // Attention: nodes without a value of their own, `part` reads their results
   /**
-   * src = [q [B, L, H, D], k [B, S, G, D], v [B, S, G, V], (bias [B, H, L, S])], H a multiple of G
+   * src = [q [B, L, H, D], k [B, S, G, D], v [B, S, G, V], (bias [B, H, L, S])], H a multiple of G, all
+   * of one float dtype, a bias of that or f32
    * → softmax(q · kᵀ · scale + bias) · v [B, L, H, V], and ln Σ eˢ of each row [B, H, L] in f32
    * (f64 for f64). A row that may attend to nothing is 0, its logarithm +∞.
    */

@@ -205,8 +205,11 @@ function requireAttention(op: string, src: readonly Node[]): void {
         `[B, H, L, S], got ${text}`,
     );
   }
-  if (!isFloat(q.dtype) || src.some((node) => node.dtype !== q.dtype)) {
-    throw new DTypeError(`${op}: operands must have one float dtype, got ${text}; cast them`);
+  const isWide = bias === undefined || bias.dtype === q.dtype || bias.dtype === "f32";
+  if (!isFloat(q.dtype) || !isWide || src.slice(0, 3).some((node) => node.dtype !== q.dtype)) {
+    throw new DTypeError(
+      `${op}: operands must have one float dtype, a bias that or f32, got ${text}; cast them`,
+    );
   }
   const [batch, rows, heads, width] = q.shape;
   const [, keys, groups] = k.shape;

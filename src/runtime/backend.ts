@@ -66,6 +66,8 @@ export interface CompileOptions {
 export interface Backend {
   readonly name: string;
   readonly info: DeviceInfo;
+  /** Whether programs compute attention in kernels that hold no weights. @defaultValue false */
+  readonly fusesAttention?: boolean;
   supports(dtype: DType): boolean;
   /** @throws {OutOfMemoryError} with requested, live and limit bytes. */
   allocate(bytes: number): Buffer;

@@ -1,5 +1,5 @@
 import type { DeviceName } from "../engine/devices.ts";
-import { resolveDevice, setDefaultDevice, startDevice } from "../engine/devices.ts";
+import { backendOf, resolveDevice, setDefaultDevice, startDevice } from "../engine/devices.ts";
 
 /** Options of {@link init}. */
 export interface InitOptions {
@@ -28,4 +28,9 @@ export async function init({ device, threads }: InitOptions = {}): Promise<Runni
   const { info } = await startDevice(name, threads === undefined ? {} : { threads });
   if (device !== undefined) setDefaultDevice(name);
   return { name, threads: info.threads, features: info.features };
+}
+
+/** Whether a device computes attention in kernels that hold no weights. */
+export function fusesAttention(device: DeviceName): boolean {
+  return backendOf(device).fusesAttention === true;
 }

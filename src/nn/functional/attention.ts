@@ -1,5 +1,6 @@
 import { lower, withoutAutocast } from "../../tensor/autocast.ts";
 import { blockwiseAttention, isLong } from "../../tensor/blockwise-attention.ts";
+import { fusesAttention } from "../../tensor/device.ts";
 import type { AttentionOptions as NodeAttentionOptions } from "../../tensor/ops/attention.ts";
 import * as ops from "../../tensor/ops/attention.ts";
 import type { Generator } from "../../tensor/random.ts";
@@ -45,12 +46,25 @@ export function scaledDotProductAttention(
   return withDropoutKey(query, options, (full) => {
     const [q, k, v] = [query, key, value].map(lowered);
     ops.checkOperands(q.node, k.node, v.node);
+    const nodes = nodeOptions<NodeAttentionOptions>(full);
+    if (isFused(q, k, v, nodes)) {
+      const node = ops.fusedAttention(q.node, k.node, v.node, nodes);
+      return derive([q, k, v, ...tensorsIn(full)], node);
+    }
     // It has chosen its dtypes itself.
     if (isLong(q, k)) return withoutAutocast(() => blockwiseAttention(q, k, v, full));
-    const nodes = nodeOptions<NodeAttentionOptions>(full);
     const node = ops.scaledDotProductAttention(q.node, k.node, v.node, nodes);
     return derive([q, k, v, ...tensorsIn(full)], node);
   });
+}
+
+/**
+ * Whether one kernel computes it: half types always, and f32 where the weights are too many to
+ * hold them, because products of f32 are faster on their own.
+ */
+function isFused(q: Tensor, k: Tensor, v: Tensor, options: NodeAttentionOptions): boolean {
+  const isWorthIt = q.dtype === "f16" || q.dtype === "bf16" || (q.dtype === "f32" && isLong(q, k));
+  return isWorthIt && fusesAttention(q.device) && ops.canFuse(q.node, k.node, v.node, options);
 }
 
 /** The weights [..., L, S] by which {@link scaledDotProductAttention} multiplies the values. */

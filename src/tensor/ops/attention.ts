@@ -2,7 +2,7 @@ import { ConfigError, DTypeError, ShapeError } from "../../base/errors.ts";
 import * as ir from "../../ir/build.ts";
 import { isFloat } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
-import { formatShape } from "../../ir/shape.ts";
+import { broadcastShapes, formatShape } from "../../ir/shape.ts";
 import { add, mul } from "./arithmetic.ts";
 import { lowerTriangle } from "./diagonals.ts";
 import { dropout } from "./dropout.ts";
@@ -126,4 +126,68 @@ export function scaledDotProductAttention(
   checkOperands(query, key, value);
   const v = options.enableGqa === true ? repeatHeads(value, query) : value;
   return matmul(attentionWeights(query, key, options), v);
+}
+
+/** Largest size of a head that kernels hold on the chip. */
+const widestHead = 256;
+
+/** Whether the primitive can compute this: everything but dropout, and sizes of none. */
+export function canFuse(
+  query: Node,
+  key: Node,
+  value: Node,
+  { dropoutP = 0, attnMask, isCausal = false, enableGqa = false }: AttentionOptions,
+): boolean {
+  const operands = [query, key, value];
+  if (dropoutP > 0 || (isCausal && attnMask != null)) return false;
+  if (attnMask != null && attnMask.dtype !== "bool" && !isFloat(attnMask.dtype)) return false;
+  if (operands.some((x) => x.dtype !== query.dtype || x.shape.includes(0))) return false;
+  if (operands.some((x) => x.shape[x.shape.length - 1] > widestHead)) return false;
+  return !enableGqa || operands.every((x) => x.shape.length >= 3);
+}
+
+/** [..., H, L, D] as [B, L, H, D]: what models split their products into, without a copy. */
+function rowsFirst(x: Node): Node {
+  const [heads, rows, width] = [1, ...x.shape].slice(-3);
+  return ir.permute(ir.reshape(x, [batchOf(x), heads, rows, width]), [0, 2, 1, 3]);
+}
+
+const batchOf = (x: Node): number => x.shape.slice(0, -3).reduce((a, b) => a * b, 1);
+
+/** What is added to the scores, [B, H, L, S], for a mask that broadcasts to [..., L, S]. */
+function biasOf(mask: Node, query: Node, key: Node): Node {
+  const added =
+    mask.dtype === "bool"
+      ? where(mask, ir.fullLike(ir.cast(mask, query.dtype), 0), -Infinity)
+      : ir.cast(mask, query.dtype === "f64" ? "f64" : "f32");
+  const scores = [...query.shape.slice(0, -1), key.shape[key.shape.length - 2]];
+  const [heads, rows, keys] = [1, ...scores].slice(-3);
+  return ir.reshape(ir.broadcastTo(added, scores), [batchOf(query), heads, rows, keys]);
+}
+
+/**
+ * {@link scaledDotProductAttention} as one operation, which devices with kernels for it compute
+ * without holding the weights. For operands that {@link canFuse} takes.
+ */
+export function fusedAttention(
+  query: Node,
+  key: Node,
+  value: Node,
+  options: AttentionOptions = {},
+): Node {
+  const { enableGqa = false, isCausal = false, attnMask } = options;
+  const apart = enableGqa ? 3 : 2;
+  if (enableGqa) for (const x of [key, value]) repeatHeads(x, query);
+  const leading = [query, key, value].map((x) => x.shape.slice(0, -apart));
+  if (attnMask != null) leading.push(attnMask.shape.slice(0, -apart));
+  const common = broadcastShapes("scaledDotProductAttention", ...leading);
+  const [q, k, v] = [query, key, value].map((x) =>
+    ir.broadcastTo(x, [...common, ...x.shape.slice(-apart)]),
+  );
+  const src = [q, k, v].map(rowsFirst);
+  if (attnMask != null) src.push(biasOf(attnMask, q, k));
+  const scale = options.scale ?? 1 / Math.sqrt(q.shape[q.shape.length - 1]);
+  const result = ir.part(ir.attention(src, { causal: isCausal, scale }), 0);
+  const shape = [...q.shape.slice(0, -1), v.shape[v.shape.length - 1]];
+  return ir.reshape(ir.permute(result, [0, 2, 1, 3]), shape);
 }
