@@ -14,10 +14,17 @@ export interface DeviceTraits {
   /** Whether a product can read an operand through a view. */
   readonly readsView: (operand: Node, view: StridedView) => boolean;
   /**
-   * Operations and loads per element from which a value used twice is stored, not computed again:
-   * a question of arithmetic against memory.
+   * Cost per element (operations, and loads at `loadCost` each) from which a value used twice is
+   * stored, not computed again: a question of arithmetic against memory.
    */
   readonly recomputeLimit: number;
+  readonly loadCost: number;
+  /** Largest cost of what a broadcast may compute again for every element it makes. */
+  readonly repeatLimit: number;
+  /** Rows are shared out over threads: how few rows are too few for all that is done with a row. */
+  readonly fewestRows: number;
+  /** Elements of a loop nest below which nothing is gained by sharing it out. */
+  readonly shortNest: number;
 }
 
 /** WebAssembly: products and convolutions of f32, which run whole chains on finished blocks. */
@@ -28,4 +35,8 @@ export const wasmTraits: DeviceTraits = {
   hasAttention: () => false,
   readsView: () => true,
   recomputeLimit: 3,
+  loadCost: 1,
+  repeatLimit: 0,
+  fewestRows: 8,
+  shortNest: 1 << 15,
 };

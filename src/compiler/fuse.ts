@@ -87,7 +87,7 @@ class Grouping {
       this.open(node, kind, null, needed, buildSpecialKernels(node, this.isValue));
       return;
     }
-    const solo = LoopGroup.of(node, this.isValue);
+    const solo = LoopGroup.of(node, this.isValue, this.traits);
     const needed = new Set([...solo.reads, ...barrierValues(node, this.isValue)]);
     if (this.fuse) {
       for (const group of this.candidates(node, solo)) {
@@ -196,7 +196,10 @@ class Grouping {
       if (numel(value.shape) * 2 < domain) continue;
       for (const reader of this.readers.get(value) ?? []) found.add(reader);
     }
-    return [...found].filter((group) => group.kind !== "special");
+    const open = [...found].filter((group) => group.kind !== "special");
+    // With the rows a value is computed from, it needs no buffer between them and what follows.
+    const hasRows = (group: Group): boolean => group.loops?.hasReduction() ?? false;
+    return [...open.filter(hasRows), ...open.filter((group) => !hasRows(group))];
   }
 
   private canJoin(group: Group, needed: ReadonlySet<Node>): boolean {
@@ -219,7 +222,7 @@ class Grouping {
     if (reduceOps[node.op] !== undefined || numel(node.shape) !== numel(root.shape)) return false;
     if (numel(root.shape) === 0 || !this.traits.takesEpilogue(root, node)) return false;
     if (group.loops !== null) return group.loops.tryAddEpilogue(node);
-    const epilogue = LoopGroup.epilogueOf(root, this.isValue);
+    const epilogue = LoopGroup.epilogueOf(root, this.isValue, this.traits);
     if (!epilogue.tryAddEpilogue(node)) return false;
     group.loops = epilogue;
     return true;

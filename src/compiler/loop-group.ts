@@ -12,6 +12,7 @@ import {
   normalizeForm,
   reshapeCoordinates,
 } from "./affine.ts";
+import type { DeviceTraits } from "./device-traits.ts";
 import type { Expression, ReduceOp } from "./kernel.ts";
 import { expressionOperands, walkExpressions } from "./kernel.ts";
 import { Lowering, NeedsBuffer } from "./lower.ts";
@@ -26,8 +27,6 @@ export const reduceOps: Partial<Readonly<Record<Op, ReduceOp>>> = {
 
 /** Longest row (elements) that several phases walk over: it must stay in the second-level cache. */
 const ROW_LIMIT = 1 << 16;
-/** Below this many elements a kernel is too short to be worth splitting over threads. */
-const SMALL = 1 << 15;
 const MEMBER_LIMIT = 24;
 /** Longest chain of operations of one kernel, through all its members: rendering recurses. */
 const DEPTH_LIMIT = 400;
@@ -76,24 +75,26 @@ export class LoopGroup {
   private readonly lowering: Lowering;
   /** For an epilogue: the contraction whose result it works on. */
   private readonly root: Node | null;
+  private readonly traits: DeviceTraits;
 
   private constructor(
     axes: readonly Axis[],
-    reduced: readonly Axis[],
     lowering: Lowering,
+    traits: DeviceTraits,
     root: Node | null = null,
   ) {
     this.axes = axes;
-    this.reduced = reduced;
+    this.reduced = [];
     this.lowering = lowering;
+    this.traits = traits;
     this.root = root;
   }
 
   /** A group of one value. @throws {NeedsBuffer} */
-  static of(node: Node, isValue: (node: Node) => boolean): LoopGroup {
+  static of(node: Node, isValue: (node: Node) => boolean, traits: DeviceTraits): LoopGroup {
     const domain = reduceOps[node.op] === undefined ? node.shape : node.src[0].shape;
     const axes = domain.map((size) => makeAxis(size));
-    const group = new LoopGroup(axes, [], new Lowering(isValue));
+    const group = new LoopGroup(axes, new Lowering(isValue), traits);
     const member = group.lower(node);
     if (member === null) throw new NeedsBuffer(node);
     group.insert(member);
@@ -107,7 +108,7 @@ export class LoopGroup {
   with(other: LoopGroup): LoopGroup | null {
     const reduction = this.anyReduction();
     if (reduction === null || this.root !== null || other.root !== null) return null;
-    const group = LoopGroup.of(reduction.node, this.lowering.isValue);
+    const group = LoopGroup.of(reduction.node, this.lowering.isValue, this.traits);
     group.members.clear();
     group.reads.clear();
     if (other.anyReduction() === null && other.work() * ROW_SHARE > axesSize(group.innerAxes()))
@@ -131,9 +132,9 @@ export class LoopGroup {
    * The loop nest of a contraction's epilogue: the axes of its result, which must stay whole, and
    * the result itself as something every member may read at its own point.
    */
-  static epilogueOf(root: Node, isValue: (node: Node) => boolean): LoopGroup {
+  static epilogueOf(root: Node, isValue: (node: Node) => boolean, traits: DeviceTraits): LoopGroup {
     const axes = epilogueShape(root).map((size) => makeAxis(size));
-    return new LoopGroup(axes, [], new Lowering(isValue), root);
+    return new LoopGroup(axes, new Lowering(isValue), traits, root);
   }
 
   /** Adds an elementwise consumer of the contraction if it reads the result point by point. */
@@ -240,6 +241,10 @@ export class LoopGroup {
     return reshapeCoordinates(axes.map(axisForm), sizes, shape);
   }
 
+  hasReduction(): boolean {
+    return this.anyReduction() !== null;
+  }
+
   private anyReduction(): Member | null {
     return [...this.members.values()].find((member) => member.reduce !== null) ?? null;
   }
@@ -287,8 +292,8 @@ export class LoopGroup {
     const inner = axesSize(this.innerAxes());
     const outer = axesSize(this.outerAxes());
     const total = inner * outer;
-    if (total <= SMALL || this.reduced.length === 0) return true;
-    if (outer < 8) return false;
+    if (total <= this.traits.shortNest || this.reduced.length === 0) return true;
+    if (outer < this.traits.fewestRows) return false;
     const phases = Math.max(member.time, ...[...this.members.values()].map((m) => m.time));
     return phases < 2 || inner <= ROW_LIMIT;
   }

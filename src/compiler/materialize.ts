@@ -91,7 +91,7 @@ export function chooseValues(
   const isValue = (node: Node): boolean => node.op === "input" || values.has(node);
 
   const costOf = (node: Node): number => {
-    if (isValue(node)) return 1;
+    if (isValue(node)) return traits.loadCost;
     return inlineCost.get(node) ?? 0;
   };
   const materialize = (node: Node): void => {
@@ -128,7 +128,8 @@ export function chooseValues(
     const growth = numel(node.shape) / Math.max(1, numel(node.src[0].shape));
     const base = baseOf(node.src[0]);
     if (growth < 2 || isValue(base) || opClass[base.op] !== "elementwise") return;
-    if (numel(base.shape) > 1 || costOf(base) > SCALAR_LIMIT) materialize(base);
+    const limit = numel(base.shape) > 1 ? traits.repeatLimit : SCALAR_LIMIT;
+    if (costOf(base) > limit) materialize(base);
   };
 
   for (const node of order) {

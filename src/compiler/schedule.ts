@@ -10,7 +10,7 @@ import { orderGroups, runsAfter } from "./fuse.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import type { Kernel } from "./kernel.ts";
 import { loadsOf } from "./loop-group.ts";
-import type { Member } from "./loop-group.ts";
+import type { LoopGroup, Member } from "./loop-group.ts";
 import { layoutLoop } from "./loop-layout.ts";
 import type { LoopLayout } from "./loop-layout.ts";
 import { stridedView } from "./lower.ts";
@@ -109,6 +109,8 @@ class Scheduler {
   private readonly after: Copy[] = [];
   /** Inputs that must be saved because something overwrites them before the end. */
   private readonly saved: Set<Node> = new Set();
+  /** For values that a kernel makes: the values it reads at the very point it stores them. */
+  private readonly readInPlace: Map<Node, Node[]> = new Map();
 
   constructor(graph: Graph, fusion: Fusion, planBody: PlanBody) {
     this.graph = graph;
@@ -208,11 +210,24 @@ class Scheduler {
     if (group.kind === "loops" && group.loops !== null) {
       const stored = this.needed(group);
       if (stored.size === 0) return [];
+      this.noteReadsInPlace(group, group.loops, stored);
       const kernel = buildLoopKernel(group.loops, stored);
       return [{ kind: "kernel", kernel, reads, writes: [...stored] }];
     }
     if (group.kind === "contraction") return [this.contraction(group, node)];
     return this.special(group, node, reads);
+  }
+
+  private noteReadsInPlace(group: Group, loops: LoopGroup, stored: ReadonlySet<Node>): void {
+    for (const made of stored) {
+      const member = loops.members.get(made);
+      if (member === undefined) continue;
+      const sources = [...group.reads].filter((value) => {
+        const alike = value.dtype === made.dtype && numel(value.shape) === numel(made.shape);
+        return alike && readsOnlyInPlace(group, stored, value, member);
+      });
+      if (sources.length > 0) this.readInPlace.set(made, sources);
+    }
   }
 
   private contraction(group: Group, node: Node): Step {
@@ -295,6 +310,7 @@ class Scheduler {
       for (const node of [...step.reads, ...step.writes]) touch(node, i);
     });
     for (const copy of this.after) touch(copy.source, last);
+    const inPlace = this.shareTemporaries(spans);
     const kept = [...this.saved];
     const lifetimes = [
       ...[...spans].map(([node, span]) => ({
@@ -306,8 +322,33 @@ class Scheduler {
     const plan = planMemory(lifetimes);
     const place = (i: number): Location => ({ kind: "temporary", offset: plan.offsets[i] });
     [...spans.keys()].forEach((node, i) => this.locations.set(node, place(i)));
+    for (const [node, base] of inPlace) this.locations.set(node, this.locationOf(base));
     const saved = new Map(kept.map((node, i) => [node, place(spans.size + i)]));
     return { saved, bytes: plan.bytes };
+  }
+
+  /**
+   * A value may take the place of one that is read for the last time where it is stored. Takes such
+   * values out of the spans, lengthens those they stand on, and returns whose place they have.
+   */
+  private shareTemporaries(spans: Map<Node, { first: number; last: number }>): Map<Node, Node> {
+    const bases = new Map<Node, Node>();
+    const order = [...this.readInPlace].filter(([made]) => spans.has(made));
+    order.sort(([a], [b]) => (spans.get(a)?.first ?? 0) - (spans.get(b)?.first ?? 0));
+    for (const [made, sources] of order) {
+      const own = spans.get(made);
+      if (own === undefined || this.blocks.has(made)) continue;
+      for (const source of sources) {
+        const base = bases.get(source) ?? source;
+        const span = spans.get(base);
+        if (span === undefined || this.blocks.has(base) || span.last !== own.first) continue;
+        span.last = own.last;
+        spans.delete(made);
+        bases.set(made, base);
+        break;
+      }
+    }
+    return bases;
   }
 
   /** Old values that something later overwrites are taken before anything runs. */
