@@ -42,7 +42,11 @@ export const layers = {
   io: row("base tensor", { door: true, platform: "node" }),
   testing: row("base ir autodiff engine tensor", { door: true }),
   models: row("base tensor text nn distributions io"),
-  dist: row("base runtime tensor nn optim"),
+  // Collectives work on the memory of tensors (engine), over NCCL on that of the GPU.
+  dist: row("base ir runtime engine tensor nn optim data backends/cuda", {
+    door: true,
+    platform: "node",
+  }),
   rl: row("base tensor distributions data"),
   train: {
     imports: [...everyLibraryLayer, "models", "dist", "rl"],
@@ -179,7 +183,7 @@ function layerRules() {
       patterns.push({
         regex: "^node:",
         message:
-          "Platform code lives in */node/ folders, backends/wasm, backends/cuda, io, train and cli.",
+          "Platform code lives in */node/ folders, backends/wasm, backends/cuda, io, dist, train and cli.",
       });
     }
     return {

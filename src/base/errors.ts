@@ -86,6 +86,13 @@ export class OutOfMemoryError extends AthanorError {
   }
 }
 
+/** A process of a group is gone, late, or does something else than the others. */
+export class DistributedError extends AthanorError {
+  constructor(message: string, options?: AthanorErrorOptions) {
+    super("DISTRIBUTED", message, options);
+  }
+}
+
 /** A tensor was used after it was disposed, or a transformation was used out of place. */
 export class UsageError extends AthanorError {
   constructor(message: string, options?: AthanorErrorOptions) {
