@@ -32,7 +32,7 @@ const facts: Readonly<Record<LibraryName, LibraryFacts>> = {
     files: ["libnvrtc.so.{cuda}"],
     packageFolders: ["cu{cuda}/lib", "cuda_nvrtc/lib"],
     purpose: "compiles the kernels",
-    cost: "no program can be compiled that is not in the cache",
+    cost: "no program can be compiled",
     packages: ["nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12"],
   },
   cublasLt: {
