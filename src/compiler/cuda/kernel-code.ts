@@ -10,6 +10,8 @@ export interface CudaTarget {
   readonly sharedBytesPerBlock: number;
   /** Second-level cache, in bytes. */
   readonly cacheBytes: number;
+  /** Libraries programs may call; generated kernels take the place of others. All if not said. */
+  readonly libraries?: readonly ("cublasLt" | "cudnn")[];
 }
 
 /** An argument of a generated function, in the order of its parameters. */

@@ -28,7 +28,10 @@ export interface MatmulCall {
   readonly allowTf32: boolean;
 }
 
-/** A convolution or one of its gradients, over strided tensors [N, C, …S] and [O, C/groups, …K]. */
+/**
+ * A convolution or one of its gradients, over strided tensors [N, C, …S] and [O, C/groups, …K].
+ * Operands: input, weight, output of the forward pass; `op` says which of them is written.
+ */
 export interface ConvolutionCall {
   readonly kind: "convolution";
   readonly op: "conv" | "convInputGrad" | "convWeightGrad";

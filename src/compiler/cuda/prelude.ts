@@ -156,6 +156,20 @@ DEVICE double erf_f64(double x) { return erf(x); }
 DEVICE double rem_f64(double a, double b) { return fmod(a, b); }
 DEVICE double pow_f64(double a, double b) { return pow(a, b); }
 
+/*
+ * c += a * b over all lanes of a warp, 16 x 8 with an inner dim of 16; elements lie in the lanes'
+ * registers as PTX says, two in a word of a and b.
+ */
+#define MMA_M16N8K16(name, type) \
+  DEVICE void name(float *c, const u32 *a, const u32 *b) { \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." type "." type ".f32 " \
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1])); \
+  }
+MMA_M16N8K16(mma_m16n8k16_f16, "f16")
+MMA_M16N8K16(mma_m16n8k16_bf16, "bf16")
+
 /* exp of what is not positive; below the normal numbers it is 0. */
 DEVICE float exp_non_positive_f32(float x) {
   const float high = __fmul_rn(x, 1.44269502162933349609375f);
@@ -230,6 +244,26 @@ DEVICE int checked_index(int index, int size, int *errors) {
   return 0;
 }
 DEVICE int safe_index(int index, int size) { return (u32)index < (u32)size ? index : 0; }
+
+/* Eight 16-bit elements, a stride apart in memory, of which the first ones are there; else 0. */
+DEVICE u32 gather_2_v2(const u16 *at, i64 stride, int count) {
+  const u32 low = count > 0 ? *at : 0, high = count > 1 ? at[stride] : 0;
+  return low | high << 16;
+}
+DEVICE v16 gather_8_v2(const u16 *at, i64 stride, int count) {
+  v16 x;
+  x.x = gather_2_v2(at, stride, count);
+  x.y = gather_2_v2(at + 2 * stride, stride, count - 2);
+  x.z = gather_2_v2(at + 4 * stride, stride, count - 4);
+  x.w = gather_2_v2(at + 6 * stride, stride, count - 6);
+  return x;
+}
+DEVICE void scatter_8_v2(u16 *at, int stride, v16 x) {
+  at[0] = (u16)x.x; at[stride] = (u16)(x.x >> 16);
+  at[2 * stride] = (u16)x.y; at[3 * stride] = (u16)(x.y >> 16);
+  at[4 * stride] = (u16)x.z; at[5 * stride] = (u16)(x.z >> 16);
+  at[6 * stride] = (u16)x.w; at[7 * stride] = (u16)(x.w >> 16);
+}
 
 /* First word of Threefry-2x32 with 20 rounds of the counter (counter, 0). */
 DEVICE u32 threefry(u32 key0, u32 key1, u32 counter) {
