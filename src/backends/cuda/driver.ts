@@ -360,7 +360,8 @@ export class Driver {
   }
 
   endCapture(stream: number): number {
-    return this.handle("cuStreamEndCapture", "", stream);
+    this.call("cuStreamEndCapture", "", stream, this.wide);
+    return Number(this.wide[0]);
   }
 
   nodeCount(graph: number): number {

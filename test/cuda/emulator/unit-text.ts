@@ -1,0 +1,67 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { devicePrelude } from "../../../src/compiler/cuda/prelude.ts";
+import { nativeFolder } from "./compiler.ts";
+
+let prelude: string | undefined;
+
+/** An `extern "C" __global__` function: its launch bounds (0 if it has none), name and parameters. */
+const entryPattern =
+  /extern\s+"C"\s+__global__\s+(?:__launch_bounds__\((\d+)[^)]*\)\s*)?void\s+(\w+)\s*\(([^)]*)\)/g;
+
+/** What the emulated driver needs to call an entry: a call by address table, sizes, bounds. */
+function adapter([, bounds, name, parameters]: RegExpMatchArray): string {
+  const list = parameters.split(",").map((parameter) => parameter.trim());
+  const types = list
+    .filter((text) => text !== "" && text !== "void")
+    .map((text) =>
+      text
+        .replace(/\w+$/, "")
+        .replaceAll(/\bconst\b|__grid_constant__|__restrict__/g, "")
+        .trim(),
+    );
+  const values = types.map((type, i) => `*(${type} *)p[${i}]`);
+  const sizes = [...types.map((type) => `sizeof(${type})`), "0"];
+  return [
+    `void emu_entry_${name}(void **p) { ${name}(${values.join(", ")}); }`,
+    `const u64 emu_sizes_${name}[] = { ${sizes.join(", ")} };`,
+    `const int emu_threads_${name} = ${bounds ?? 0};`,
+  ].join("\n");
+}
+
+/** Accesses of memory that must be aligned, as the plain part of the prelude writes them. */
+function checkAlignment(text: string): string {
+  const types = "u16|u32|u64|v8|v16|float|double|int";
+  return text
+    .replaceAll(
+      new RegExp(`\\*\\(const (${types}) \\*\\)at\\b`, "g"),
+      (_, type: string) => `*(const ${type} *)emu_aligned(at, sizeof(${type}))`,
+    )
+    .replaceAll(
+      new RegExp(`\\*\\((${types}) \\*\\)at\\b`, "g"),
+      (_, type: string) => `*(${type} *)emu_aligned(at, sizeof(${type}))`,
+    );
+}
+
+/**
+ * A unit of CUDA C as C: the device's part of the prelude is exchanged, entries become functions the
+ * emulated driver can call. Line numbers in messages of the compiler are those of the CUDA C.
+ */
+export function unitText(cuda: string): string {
+  prelude ??= readFileSync(join(nativeFolder, "prelude.h"), "utf8");
+  const adapters = [...cuda.matchAll(entryPattern)].map(adapter);
+  const rest = cuda.startsWith(devicePrelude) ? cuda.slice(devicePrelude.length) : cuda;
+  const line = cuda.length === rest.length ? 1 : devicePrelude.split("\n").length;
+  const body = checkAlignment(rest)
+    .replaceAll(/extern\s+__shared__[^;]*\bshared\[\];/g, "")
+    .replaceAll(/extern\s+"C"/g, "");
+  return [
+    `#line 1 "prelude.h"`,
+    prelude,
+    `#line ${line} "program"`,
+    body,
+    `#line 1 "adapters"`,
+    ...adapters,
+    "",
+  ].join("\n");
+}
