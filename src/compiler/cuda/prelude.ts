@@ -170,6 +170,38 @@ DEVICE double pow_f64(double a, double b) { return pow(a, b); }
 MMA_M16N8K16(mma_m16n8k16_f16, "f16")
 MMA_M16N8K16(mma_m16n8k16_bf16, "bf16")
 
+/* Four matrices of 8 x 8 two-byte elements out of shared memory: lane 8 i + r names row r of
+   matrix i; each lane gets elements 2 (lane % 4) and the next of row lane / 4, or of the column. */
+DEVICE void load_matrix_x4(u32 *x, const void *row) {
+  const u32 at = (u32)__cvta_generic_to_shared(row);
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3]) : "r"(at) : "memory");
+}
+DEVICE void load_matrix_x4_transposed(u32 *x, const void *row) {
+  const u32 at = (u32)__cvta_generic_to_shared(row);
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3]) : "r"(at) : "memory");
+}
+
+/* 16 bytes from global to shared memory while the thread goes on; zeros unless exists. Copies up to
+   a commit are a group; wait_0 waits for all groups of the thread, wait_1 for all but the last. */
+DEVICE void copy_async_v16(void *to, const void *from, int exists) {
+  const u32 at = (u32)__cvta_generic_to_shared(to);
+  const int bytes = exists ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :: "r"(at), "l"(from), "r"(bytes) : "memory");
+}
+DEVICE void copy_async_commit(void) { asm volatile("cp.async.commit_group;" ::: "memory"); }
+DEVICE void copy_async_wait_0(void) { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
+DEVICE void copy_async_wait_1(void) { asm volatile("cp.async.wait_group 1;" ::: "memory"); }
+
+/* 2 to the x, to about 2 ulp; below the normal numbers 0. */
+DEVICE float exp2_approx_f32(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}
+
 /* exp of what is not positive; below the normal numbers it is 0. */
 DEVICE float exp_non_positive_f32(float x) {
   const float high = __fmul_rn(x, 1.44269502162933349609375f);
