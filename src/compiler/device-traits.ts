@@ -11,6 +11,8 @@ export interface DeviceTraits {
   readonly hasContraction: (node: Node) => boolean;
   /** Whether attention or its gradient is one call; else it is composed. */
   readonly hasAttention: (node: Node) => boolean;
+  /** Whether scatters of whole rows are steps of their own, over buffers. */
+  readonly hasRowScatter: boolean;
   /** Whether a product can read an operand through a view. */
   readonly readsView: (operand: Node, view: StridedView) => boolean;
   /**
@@ -33,6 +35,7 @@ export const wasmTraits: DeviceTraits = {
   splitsReductions: true,
   hasContraction: (node) => node.dtype === "f32",
   hasAttention: () => false,
+  hasRowScatter: false,
   readsView: () => true,
   recomputeLimit: 3,
   loadCost: 1,

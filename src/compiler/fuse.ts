@@ -10,6 +10,7 @@ import type { Kernel } from "./kernel.ts";
 import { NeedsBuffer } from "./lower.ts";
 import { LoopGroup, reduceOps } from "./loop-group.ts";
 import { chooseValues } from "./materialize.ts";
+import { rowIndex } from "./scatter-rows.ts";
 
 /** Values computed together, and the values they need. */
 export interface Group {
@@ -84,7 +85,9 @@ class Grouping {
         ...barrierValues(node, this.isValue),
       ]);
       const kind = contractions.has(node.op) ? "contraction" : "special";
-      this.open(node, kind, null, needed, buildSpecialKernels(node, this.isValue));
+      const isStep = node.op === "scatter" && this.traits.hasRowScatter && rowIndex(node) !== null;
+      const kernels = isStep ? [] : buildSpecialKernels(node, this.isValue);
+      this.open(node, kind, null, needed, kernels);
       return;
     }
     const solo = LoopGroup.of(node, this.isValue, this.traits);

@@ -1,12 +1,14 @@
 import type { Graph } from "../ir/graph.ts";
 import { topologicalOrder } from "../ir/graph.ts";
-import type { Node } from "../ir/node.ts";
+import type { Node, NodeOf } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
 import { nodeCost } from "./cost.ts";
 import type { DeviceTraits } from "./device-traits.ts";
 import { isContiguousView, stridedView } from "./lower.ts";
+import { rowIndex } from "./scatter-rows.ts";
+import { uniformValue } from "./simplify.ts";
 
 /** Scalar chains are redone in each kernel up to this cost: cheaper than a kernel of their own. */
 const SCALAR_LIMIT = 60;
@@ -124,6 +126,14 @@ export function chooseValues(
       if (view === null || !(isRow || isBias)) materialize(source);
     });
   };
+  const materializeScatter = (node: NodeOf<"scatter">): void => {
+    const index = traits.hasRowScatter ? rowIndex(node) : null;
+    if (index === null) return;
+    const [base, , updates] = node.src;
+    if (uniformValue(base) !== 0) materializeOperand(base, true);
+    materializeOperand(index, true);
+    materializeOperand(updates, true);
+  };
   const broadcastSource = (node: Node): void => {
     const growth = numel(node.shape) / Math.max(1, numel(node.src[0].shape));
     const base = baseOf(node.src[0]);
@@ -137,6 +147,7 @@ export function chooseValues(
     if (node.op === "dot") for (const source of node.src) materializeOperand(source, false);
     if (node.op === "attention" || node.op === "attentionGrad") materializeAttention(node);
     if (wholeBuffers.has(node.op)) for (const source of node.src) materializeOperand(source, true);
+    if (node.op === "scatter") materializeScatter(node);
     if (node.op === "expand") broadcastSource(node);
     if (node.op === "gather" && numel(node.shape) > numel(node.src[0].shape)) {
       const base = baseOf(node.src[0]);

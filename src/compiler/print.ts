@@ -191,6 +191,10 @@ function printStep(step: Step, nameOf: NameOf): string[] {
       const epilogue = printKernel(step.epilogue, nameOf);
       return [head, ...epilogue.map((line) => `  then ${line}`)];
     }
+    case "scatter": {
+      const operands = step.operands.map((value) => (value === null ? "0" : nameOf(value)));
+      return [`${nameOf(step.node)} = scatter(${operands.join(", ")})`];
+    }
     case "sort":
     case "custom":
       return [`${nameOf(step.node)} = ${step.node.op}(${step.reads.map(nameOf).join(", ")})`];

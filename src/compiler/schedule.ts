@@ -16,6 +16,8 @@ import type { LoopLayout } from "./loop-layout.ts";
 import { stridedView } from "./lower.ts";
 import type { StridedView } from "./lower.ts";
 import { planMemory } from "./memory-plan.ts";
+import { rowIndex } from "./scatter-rows.ts";
+import { uniformValue } from "./simplify.ts";
 
 /** Where a value lives while the program runs. */
 export type Location =
@@ -50,6 +52,14 @@ export type Step =
       readonly writes: Node[];
     }
   | { readonly kind: "sort"; readonly node: Node; readonly reads: Node[]; readonly writes: Node[] }
+  | {
+      readonly kind: "scatter";
+      readonly node: NodeOf<"scatter">;
+      /** Values under base (null for zeros), row numbers and updates. */
+      readonly operands: readonly [base: Node | null, index: Node, updates: Node];
+      readonly reads: Node[];
+      readonly writes: Node[];
+    }
   | {
       readonly kind: "custom";
       readonly node: Node;
@@ -281,6 +291,13 @@ class Scheduler {
     return { kind: "attention", node, operands, results, reads, writes };
   }
 
+  /** The value that a view of whole buffers is a view of. */
+  private valueUnder(operand: Node): Node {
+    let base = operand;
+    while (!this.isValue(base) && base.src.length > 0) [base] = base.src;
+    return base;
+  }
+
   private special(group: Group, node: Node, reads: Node[]): Step[] {
     if (node.op === "loop") return [this.loop(group, node, reads)];
     if (node.op === "attention" || node.op === "attentionGrad") {
@@ -290,6 +307,15 @@ class Scheduler {
     const writes = [node];
     if (node.op === "argsort") return [{ kind: "sort", node, reads, writes }];
     if (node.op === "custom") return [{ kind: "custom", node, reads, writes }];
+    if (node.op === "scatter" && group.kernels.length === 0) {
+      const [base, , updates] = node.src;
+      const operands = [
+        uniformValue(base) === 0 ? null : this.valueUnder(base),
+        this.valueUnder(rowIndex(node) ?? node.src[1]),
+        this.valueUnder(updates),
+      ] as const;
+      return [{ kind: "scatter", node, operands, reads, writes }];
+    }
     return group.kernels.map((kernel, i) => ({
       kind: "kernel",
       kernel,

@@ -43,6 +43,7 @@ export function outline(step: Step): string {
     case "attention":
       return step.node.op;
     case "sort":
+    case "scatter":
     case "custom":
     case "copy":
     case "loop":

@@ -181,6 +181,8 @@ class ProgramWriter {
         return this.loopStep(step, frame);
       case "copy":
         return this.copyStep(step, frame);
+      case "scatter":
+        throw new CompileError("wasm: scatters are kernels");
       case "attention":
         throw new CompileError("wasm: attention must be composed before it is scheduled");
       default:

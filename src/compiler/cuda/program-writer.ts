@@ -1,0 +1,250 @@
+import { CompileError } from "../../base/errors.ts";
+import { roundUp } from "../../base/integers.ts";
+import { dtypeBytes } from "../../ir/dtype.ts";
+import type { Graph } from "../../ir/graph.ts";
+import type { Node } from "../../ir/node.ts";
+import { numel } from "../../ir/shape.ts";
+import type { Location, Schedule, Step } from "../schedule.ts";
+import { contractionCall } from "./contraction-calls.ts";
+import type { CudaTarget, KernelArgument, RenderedStep } from "./kernel-code.ts";
+import { renderKernel } from "./kernel-renderer.ts";
+import { LaunchList, UnitText } from "./launch-list.ts";
+import { loopLaunch } from "./loop-launch.ts";
+import { rangeOf } from "./memory-ranges.ts";
+import type { Range, Touches } from "./memory-ranges.ts";
+import { cudaPrelude } from "./prelude.ts";
+import type {
+  CudaProgramCode,
+  EntryArgument,
+  HostArgument,
+  Launch,
+  LaunchFacts,
+  Operand,
+} from "./program-code.ts";
+import { renderScatter } from "./scatter-kernel.ts";
+import { renderSort } from "./sort-kernel.ts";
+
+/** Steps take turns in this much scratch memory, so that short ones need not wait for each other. */
+const SCRATCH_BYTES = 32 << 20;
+const ALIGNMENT = 256;
+
+const bytesOf = (node: Node): number => numel(node.shape) * dtypeBytes(node.dtype);
+const at = (place: Location, offset = 0): Operand => ({ place, offset });
+
+/** What the parts of one program share. */
+interface Unit {
+  readonly target: CudaTarget;
+  readonly text: UnitText;
+  readonly merges: boolean;
+  scratchBytes: number;
+  nextScratch: number;
+  isCapturable: boolean;
+  checksIndices: boolean;
+}
+
+/** Writes the launches of one schedule: a program's, or the body's of one of its loops. */
+class ScheduleWriter {
+  private readonly unit: Unit;
+  private readonly plan: Schedule;
+  private readonly list: LaunchList;
+
+  constructor(unit: Unit, plan: Schedule) {
+    this.unit = unit;
+    this.plan = plan;
+    this.list = new LaunchList(unit.merges);
+  }
+
+  write(): Launch[] {
+    for (const step of this.plan.steps) this.step(step);
+    return this.list.finish(this.unit.text);
+  }
+
+  private step(step: Step): void {
+    switch (step.kind) {
+      case "kernel": {
+        const writesState = step.writes.some((node) => this.locationOf(node).kind === "input");
+        const { target } = this.unit;
+        const rendered = renderKernel(step.kernel, { target, placeOf: this.placeOf, writesState });
+        return this.rendered(rendered, step);
+      }
+      case "contraction":
+        return this.contraction(step);
+      case "sort":
+        return this.rendered(renderSort(step.node), step);
+      case "scatter":
+        return this.rendered(renderScatter(step.node, step.operands), step);
+      case "attention":
+        throw new CompileError("cuda: attention must be composed before it is scheduled");
+      case "custom":
+        return this.host(step);
+      case "loop":
+        return this.loop(step);
+      case "copy": {
+        const [from, to] = [at(step.from), at(step.to)];
+        const facts = { name: "copy", bytes: 2 * step.bytes, flops: 0 };
+        const touches = {
+          reads: [rangeOf(from, step.bytes)],
+          writes: [rangeOf(to, step.bytes)],
+        };
+        return this.list.addFixed({ kind: "copy", from, to, bytes: step.bytes, facts }, touches);
+      }
+      default:
+        return step satisfies never;
+    }
+  }
+
+  private readonly locationOf = (node: Node): Location => {
+    const location = this.plan.locations.get(node);
+    if (location === undefined) throw new CompileError(`cuda: ${node.op} has no place`);
+    return location;
+  };
+
+  /** Equal texts for values in the same memory. */
+  private readonly placeOf = (node: Node): string => {
+    const location = this.locationOf(node);
+    return location.kind === "temporary"
+      ? `temporary ${location.offset}`
+      : `${location.kind} ${location.index}`;
+  };
+
+  private touches(step: Step): Touches {
+    const range = (node: Node): Range => rangeOf(at(this.locationOf(node)), bytesOf(node));
+    return { reads: step.reads.map(range), writes: step.writes.map(range) };
+  }
+
+  /** Scratch memory of a step; steps near each other get different parts. */
+  private takeScratch(bytes: number): number {
+    const { unit } = this;
+    const size = roundUp(bytes, ALIGNMENT);
+    if (unit.nextScratch + size > SCRATCH_BYTES) unit.nextScratch = 0;
+    const offset = unit.nextScratch;
+    unit.nextScratch += size;
+    unit.scratchBytes = Math.max(unit.scratchBytes, offset + size);
+    return offset;
+  }
+
+  private rendered(rendered: RenderedStep, step: Step): void {
+    const { scratchBytes, name } = rendered;
+    const scratch: Operand = {
+      place: { kind: "scratch" },
+      offset: scratchBytes > 0 ? this.takeScratch(scratchBytes) : 0,
+    };
+    const own = this.touches(step);
+    const used = scratchBytes > 0 ? [rangeOf(scratch, scratchBytes)] : [];
+    const touches = { reads: own.reads, writes: [...own.writes, ...used] };
+    const isPart = step.kind === "kernel" && step.kernel.name === "concat";
+    const share = 1 / rendered.functions.length;
+    for (const made of rendered.functions) {
+      if (made.blocks === 0) continue;
+      const facts = { name, bytes: rendered.bytes * share, flops: rendered.flops * share };
+      const values = made.arguments.map((argument) => this.argument(argument, scratch));
+      const family = isPart ? step.writes[0] : null;
+      this.list.addWork({ function: made, arguments: values, touches, family, facts });
+    }
+  }
+
+  private argument(argument: KernelArgument, scratch: Operand): EntryArgument {
+    switch (argument.kind) {
+      case "value":
+        return at(this.locationOf(argument.value));
+      case "scratch":
+        return { place: scratch.place, offset: scratch.offset + argument.offset };
+      case "errors":
+        this.unit.checksIndices = true;
+        return { place: { kind: "errors" }, offset: 0 };
+      case "int":
+        return { int: argument.value };
+      default:
+        return argument satisfies never;
+    }
+  }
+
+  private contraction(step: Extract<Step, { kind: "contraction" }>): void {
+    const made = contractionCall(step, this.unit.target);
+    if ("functions" in made) this.rendered(made, step);
+    else {
+      const operands = made.operands.map(({ value, offset }) => at(this.locationOf(value), offset));
+      const { facts } = made;
+      const launch: Launch = { kind: "library", call: made.call, operands, facts };
+      this.list.addFixed(launch, this.touches(step));
+    }
+    if (step.epilogue === null) return;
+    const writesState = step.writes.some((node) => this.locationOf(node).kind === "input");
+    const { target } = this.unit;
+    const rendered = renderKernel(step.epilogue, { target, placeOf: this.placeOf, writesState });
+    const reads = [...step.reads, step.node];
+    this.rendered(rendered, { ...step, reads });
+  }
+
+  /** The value with a buffer that a whole-buffer operand is a view of. */
+  private valueUnder(node: Node): Node {
+    let base = node;
+    while (!this.plan.locations.has(base)) {
+      if (base.src.length === 0) throw new CompileError(`cuda: ${node.op} has no buffer`);
+      [base] = base.src;
+    }
+    return base;
+  }
+
+  private host(step: Extract<Step, { kind: "custom" }>): void {
+    const { node } = step;
+    if (node.op !== "custom") throw new CompileError("cuda: host steps hold custom ops");
+    const array = (part: Node): HostArgument => ({
+      operand: at(this.locationOf(this.valueUnder(part))),
+      dtype: part.dtype,
+      elements: numel(part.shape),
+    });
+    const { name } = node.attrs;
+    const bytes = [node, ...node.src].reduce((sum, part) => sum + bytesOf(part), 0);
+    const facts: LaunchFacts = { name: `custom_${name}`, bytes, flops: 0 };
+    const launch: Launch = {
+      kind: "host",
+      name,
+      inputs: node.src.map(array),
+      output: array(node),
+      facts,
+    };
+    this.unit.isCapturable = false;
+    this.list.addFixed(launch, this.touches(step));
+  }
+
+  private loop(step: Extract<Step, { kind: "loop" }>): void {
+    const body = new ScheduleWriter(this.unit, step.body).write();
+    const sourceOf = (i: number): Operand => at(this.locationOf(this.valueUnder(step.node.src[i])));
+    const launch = loopLaunch(step, body, this.locationOf, sourceOf);
+    if (step.node.attrs.conditional) this.unit.isCapturable = false;
+    const { reads, writes } = this.touches(step);
+    const block = rangeOf(at(this.locationOf(step.node)), step.layout.bytes);
+    // What the body's kernels use of the scratch memory may be used by steps around it as well.
+    const scratch = rangeOf({ place: { kind: "scratch" }, offset: 0 }, SCRATCH_BYTES);
+    this.list.addFixed(launch, { reads, writes: [...writes, block, scratch] });
+  }
+}
+
+/** Writes one program. `merges: false` gives every step launches of its own. */
+export function writeProgram(
+  _graph: Graph,
+  plan: Schedule,
+  target: CudaTarget,
+  merges: boolean,
+): CudaProgramCode {
+  const unit: Unit = {
+    target,
+    text: new UnitText(),
+    merges,
+    scratchBytes: 0,
+    nextScratch: 0,
+    isCapturable: true,
+    checksIndices: false,
+  };
+  const launches = new ScheduleWriter(unit, plan).write();
+  const text = unit.text.finish();
+  return {
+    source: text === "" ? "" : `${cudaPrelude}\n${text}`,
+    launches,
+    temporaryBytes: plan.temporaryBytes,
+    scratchBytes: unit.scratchBytes,
+    isCapturable: unit.isCapturable,
+    checksIndices: unit.checksIndices,
+  };
+}

@@ -1,0 +1,22 @@
+import type { Node } from "../../ir/node.ts";
+import type { DeviceTraits } from "../device-traits.ts";
+import { isLibraryConvolution, isMatmulReady } from "./contraction-calls.ts";
+import type { CudaTarget } from "./kernel-code.ts";
+
+/** CUDA cards: plenty of arithmetic against memory, and products that stand alone. */
+export function cudaTraits(target: CudaTarget): DeviceTraits {
+  return {
+    takesEpilogue: () => false,
+    splitsReductions: false,
+    // Products are one launch whatever their dtype; convolutions where cuDNN takes them.
+    hasContraction: (node: Node) => node.op === "dot" || isLibraryConvolution(node, target),
+    hasAttention: () => false,
+    hasRowScatter: true,
+    readsView: isMatmulReady,
+    recomputeLimit: 48,
+    loadCost: 16,
+    repeatLimit: 20,
+    fewestRows: 64,
+    shortNest: 4096,
+  };
+}
