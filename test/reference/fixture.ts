@@ -152,6 +152,24 @@ export interface MixedCase {
   readonly grads: Readonly<Record<string, string>>;
 }
 
+/** An architecture with a state as its reference names it. */
+export interface ArchitectureCase {
+  readonly name: string;
+  readonly op: "GPT2" | "ResNet";
+  readonly config: Arguments;
+  readonly state: Readonly<Record<string, string>>;
+  readonly input: string;
+  readonly target: string;
+  readonly loss: number;
+  readonly output: string;
+  readonly grads: Readonly<Record<string, string>>;
+  /** Buffers after one step of training, and what the model gives in evaluation afterwards. */
+  readonly buffers?: Readonly<Record<string, string>>;
+  readonly evalOutput?: string;
+  /** The likeliest continuation of the first row's tokens. */
+  readonly generated?: readonly number[];
+}
+
 /** A good file has `tensors`, a broken one `broken`, the sharded checkpoint `index` and `parts`. */
 export interface StorageCase {
   readonly name: string;
@@ -245,6 +263,7 @@ export interface AreaCases {
   readonly lbfgs: LbfgsCase;
   readonly model: ModelCase;
   readonly mixed: MixedCase;
+  readonly architecture: ArchitectureCase;
   readonly storage: StorageCase;
   readonly formats: FormatCase;
   readonly initializer: InitializerCase;

@@ -1,0 +1,13 @@
+/**
+ * Architectures whose published checkpoints load, one file each.
+ *
+ * @module
+ */
+export type { GenerateOptions } from "./text/gpt2-generation.ts";
+export type { GPT2Config, GPT2Options } from "./text/gpt2.ts";
+export { GPT2, gpt2Sizes } from "./text/gpt2.ts";
+export type { SamplingOptions } from "./text/sampling.ts";
+export { filterLogits, sampleToken } from "./text/sampling.ts";
+export { DigitsNet } from "./vision/digits-net.ts";
+export type { ResNetBlock, ResNetOptions } from "./vision/resnet.ts";
+export { ResNet, resnet101, resnet152, resnet18, resnet34, resnet50 } from "./vision/resnet.ts";
