@@ -1,0 +1,272 @@
+import { product } from "../../base/integers.ts";
+import { dtypeBytes } from "../../ir/dtype.ts";
+import type { Node } from "../../ir/node.ts";
+import { numel } from "../../ir/shape.ts";
+import type { Form } from "../affine.ts";
+import { formRange, normalizeForm } from "../affine.ts";
+import { kernelDTypes } from "../build-kernel.ts";
+import type { Expression, Kernel } from "../kernel.ts";
+import { kernelExpressions, kernelForms, loopStride, planLoops } from "../loops.ts";
+import type { Loop } from "../loops.ts";
+import type { CudaTarget } from "./kernel-code.ts";
+
+/**
+ * How the points of a kernel are shared by threads. A *row* is a point of the outer loops, or
+ * `lanes` neighbours along `vector` if that is one of them; an *item* is a point of the inner
+ * loops, or `lanes` neighbours. `group` threads work on a row, item by item in turn; a block has
+ * `rows` groups; and `parts` blocks share the items of their rows, in as many functions as there
+ * are phases that need each other's sums.
+ */
+export interface KernelPlan {
+  /** Outer loops, the one whose neighbours are neighbours in memory last. */
+  readonly outer: readonly Loop[];
+  readonly inner: readonly Loop[];
+  /** Loop walked `lanes` at a time: the last of the inner or of the outer loops. */
+  readonly vector: Loop | null;
+  readonly lanes: number;
+  /** Whether neighbouring threads work on one row (the fast loop is an inner one). */
+  readonly horizontal: boolean;
+  readonly group: number;
+  readonly rows: number;
+  readonly parts: number;
+  /** Rows and items there are. */
+  readonly rowCount: number;
+  readonly itemCount: number;
+  /** Items one thread works on, at most. */
+  readonly rounds: number;
+  readonly threads: number;
+  readonly blocks: number;
+  /** Whether 32 bits do not hold every index. */
+  readonly wide: boolean;
+  /** One loop that every access walks in the same way: its length may be an argument. */
+  readonly flat: boolean;
+}
+
+/** Bytes a value's address is a multiple of. */
+export type AlignmentOf = (value: Node) => number;
+
+const THREADS = 256;
+/** Widest vector a thread loads at once. */
+const VECTOR_BYTES = 16;
+const MOST_LANES = 8;
+/** Blocks per multiprocessor below which the items of rows are shared by several blocks. */
+const BLOCKS_WANTED = 2;
+/** Items a thread must have left when rows are shared. */
+const ITEMS_WANTED = 4;
+const MOST_PARTS = 128;
+
+type Load = Extract<Expression, { kind: "load" }>;
+
+/** One load or store of a kernel. */
+export interface Access {
+  readonly value: Node;
+  readonly form: Form;
+}
+
+/** Elements a form moves per step of a loop; 0 for none. */
+export function strideOf(form: Form, loop: Loop | null): number {
+  return loop === null || loop.axes.length === 0 ? 0 : loopStride(form, loop);
+}
+
+/** Every load and store of a kernel. */
+export function kernelAccesses(kernel: Kernel): Access[] {
+  const loads = kernelExpressions(kernel).filter((part): part is Load => part.kind === "load");
+  const stores = kernel.phases.flatMap((phase) =>
+    phase.statements.flatMap((part) => ("target" in part ? [part] : [])),
+  );
+  return [
+    ...loads.map(({ value, form }) => ({ value, form: normalizeForm(form) })),
+    ...stores.map(({ target, form }) => ({ value: target, form: normalizeForm(form) })),
+  ];
+}
+
+/** Bytes an access moves in the whole kernel: the buffer's, or fewer if it has fewer points. */
+function bytesOf({ value, form }: Access): number {
+  const points = product(form.terms.map((term) => term.axis.size));
+  return Math.min(points, numel(value.shape)) * dtypeBytes(value.dtype);
+}
+
+/** How much of its memory traffic a kernel moves in neighbours along a loop. */
+function fastScore(accesses: readonly Access[], loop: Loop): number {
+  let score = 0;
+  for (const access of accesses) {
+    const stride = strideOf(access.form, loop);
+    const bytes = bytesOf(access);
+    if (stride === 1) score += 2 * bytes;
+    else if (stride === -1 || stride === 2) score += bytes;
+    else if (stride !== 0) score -= bytes;
+  }
+  return loop.size < 4 ? score / 4 - 1 : score;
+}
+
+interface Fast {
+  readonly loop: Loop | null;
+  readonly horizontal: boolean;
+}
+
+function chooseFast(
+  kernel: Kernel,
+  accesses: readonly Access[],
+  outer: readonly Loop[],
+  inner: readonly Loop[],
+): Fast {
+  let best: Fast = { loop: outer.at(-1) ?? null, horizontal: false };
+  let bestScore = -Infinity;
+  const consider = (loop: Loop, horizontal: boolean): void => {
+    const score = fastScore(accesses, loop);
+    if (score < bestScore) return;
+    bestScore = score;
+    best = { loop, horizontal };
+  };
+  for (const loop of outer) consider(loop, false);
+  if (!kernel.sequential) for (const loop of inner) consider(loop, true);
+  return best;
+}
+
+/** Elements of an access that one vector can hold: neighbours that never straddle its bytes. */
+export function accessWidth(
+  { value, form }: Access,
+  vector: Loop | null,
+  loops: readonly Loop[],
+  lanes: number,
+  alignment: number,
+): number {
+  if (vector === null || strideOf(form, vector) !== 1) return 1;
+  const [low, high] = formRange(form);
+  if (low < 0 || high >= numel(value.shape)) return 1;
+  const bytes = dtypeBytes(value.dtype);
+  const steps = [
+    form.offset,
+    ...loops.filter((loop) => loop !== vector).map((loop) => strideOf(form, loop)),
+    ...form.terms.flatMap(({ axis, stride }) => (axis.dynamic === null ? [] : [stride])),
+    Math.max(1, Math.floor(alignment / bytes)),
+  ];
+  let width = Math.min(lanes, VECTOR_BYTES / bytes);
+  while (width > 1 && steps.some((step) => step % width !== 0)) width /= 2;
+  return width;
+}
+
+function chooseLanes(
+  kernel: Kernel,
+  accesses: readonly Access[],
+  vector: Loop | null,
+  loops: readonly Loop[],
+  alignmentOf: AlignmentOf,
+): number {
+  if (vector === null || kernel.sequential) return 1;
+  const most = Math.max(...accesses.map(bytesOf));
+  const large = accesses.filter((access) => bytesOf(access) * 16 >= most);
+  const smallest = Math.min(...large.map(({ value }) => dtypeBytes(value.dtype)));
+  const limit = kernelDTypes(kernel).has("f64") ? 2 : VECTOR_BYTES / smallest;
+  const wanted = Math.min(MOST_LANES, limit);
+  const widths = large.map((access) =>
+    accessWidth(access, vector, loops, wanted, alignmentOf(access.value)),
+  );
+  let lanes = Math.max(1, ...widths);
+  while (lanes > 1 && vector.size < lanes) lanes /= 2;
+  return lanes;
+}
+
+const powerAtLeast = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(n, 1)));
+const divideUp = (a: number, b: number): number => Math.ceil(a / b);
+
+function needsWideIndices(kernel: Kernel, accesses: readonly Access[]): boolean {
+  const limit = 2 ** 31 - 2 ** 12;
+  const points = product([...kernel.outer, ...kernel.inner].map((axis) => axis.size));
+  if (points >= limit || accesses.some(({ value }) => numel(value.shape) >= limit)) return true;
+  return kernelForms(kernel).some((form) => {
+    const [low, high] = formRange(form);
+    return low <= -limit || high >= limit;
+  });
+}
+
+/** Whether the length of the only loop is all that tells this kernel from another. */
+function isFlat(kernel: Kernel, outer: readonly Loop[], inner: readonly Loop[]): boolean {
+  if (outer.length !== 1 || inner.length > 0 || kernel.sequential) return false;
+  return kernelExpressions(kernel).every((part) => {
+    if (part.kind === "masked") return false;
+    if (part.kind !== "load") return true;
+    const form = normalizeForm(part.form);
+    const [low, high] = formRange(form);
+    const isSafe = low >= 0 && high < numel(part.value.shape);
+    return isSafe && form.terms.every((term) => term.axis.dynamic === null);
+  });
+}
+
+/** Threads per row and rows per block. */
+function shareRows(
+  horizontal: boolean,
+  rowCount: number,
+  itemCount: number,
+  target: CudaTarget,
+): { group: number; rows: number } {
+  if (!horizontal) {
+    const rows = Math.min(32, powerAtLeast(rowCount));
+    const group = Math.min(THREADS / rows, powerAtLeast(divideUp(itemCount, ITEMS_WANTED)));
+    return { group, rows: group === 1 ? THREADS : rows };
+  }
+  if (itemCount > 32 * 8) {
+    const group = Math.min(1024, Math.max(128, powerAtLeast(divideUp(itemCount, 8))));
+    return { group, rows: 1 };
+  }
+  const group = Math.min(32, powerAtLeast(itemCount));
+  const perWarp = 32 / group;
+  const warps = Math.min(8, powerAtLeast(divideUp(rowCount, perWarp * target.multiprocessors)));
+  return { group, rows: perWarp * warps };
+}
+
+/** Decides who computes what. */
+export function planKernel(
+  kernel: Kernel,
+  target: CudaTarget,
+  alignmentOf: AlignmentOf,
+): KernelPlan {
+  const nest = planLoops(kernel);
+  const accesses = kernelAccesses(kernel);
+  const fast = chooseFast(kernel, accesses, nest.outer, nest.inner);
+  const { horizontal } = fast;
+  const withLast = (loops: readonly Loop[]): Loop[] => {
+    const rest = loops.filter((loop) => loop !== fast.loop);
+    return fast.loop !== null && rest.length < loops.length ? [...rest, fast.loop] : rest;
+  };
+  // Sequential inner loops keep their order.
+  const outer = withLast(nest.outer);
+  const inner = kernel.sequential ? [...nest.inner] : withLast(nest.inner);
+  const lanes = chooseLanes(kernel, accesses, fast.loop, [...outer, ...inner], alignmentOf);
+  const vector = lanes === 1 ? null : fast.loop;
+  const count = (loops: readonly Loop[]): number =>
+    product(loops.map((loop) => (loop === vector ? divideUp(loop.size, lanes) : loop.size)));
+  const rowCount = count(outer);
+  const itemCount = count(inner);
+  const alone = inner.length === 0 || kernel.sequential;
+  const { group, rows } = alone
+    ? { group: 1, rows: THREADS }
+    : shareRows(horizontal, rowCount, itemCount, target);
+  const rowBlocks = divideUp(rowCount, rows);
+  const reduces = kernel.phases.some((phase) =>
+    phase.statements.some((statement) => statement.kind === "reduce"),
+  );
+  const wantedBlocks = BLOCKS_WANTED * target.multiprocessors;
+  const room = Math.floor(itemCount / (group * ITEMS_WANTED));
+  const parts =
+    alone || !reduces || rowBlocks >= wantedBlocks / 2
+      ? 1
+      : Math.max(1, Math.min(divideUp(wantedBlocks, rowBlocks), room, MOST_PARTS));
+  return {
+    outer,
+    inner,
+    vector,
+    lanes,
+    horizontal,
+    group,
+    rows,
+    parts,
+    rowCount,
+    itemCount,
+    rounds: divideUp(itemCount, group * parts),
+    threads: group * rows,
+    blocks: rowBlocks * parts,
+    wide: needsWideIndices(kernel, accesses),
+    flat: isFlat(kernel, outer, inner),
+  };
+}
