@@ -2,7 +2,8 @@ import { invariant } from "../../base/errors.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { Cudnn, CudnnDescriptor } from "./cudnn.ts";
 import { CudnnError, cudnnData, cudnnKind, cudnnType } from "./cudnn.ts";
-import { CudnnPlan } from "./cudnn-plan.ts";
+import { CudnnEngine } from "./cudnn-plan.ts";
+import type { CudnnPlan } from "./cudnn-plan.ts";
 
 /** Element types of tensors of a graph; i64 stands for indices the library makes itself. */
 export type CudnnDType = keyof typeof cudnnData;
@@ -76,7 +77,7 @@ export interface EngineChoice {
   readonly deterministic?: boolean;
   /** Leaves out engines that round f32 operands first (tf32, bf16); false if not said. */
   readonly exactInputs?: boolean;
-  /** Most configurations to return; 8 if not said. */
+  /** Most plans to return; 8 if not said. */
   readonly limit?: number;
 }
 
@@ -263,20 +264,26 @@ export class CudnnGraph {
    * the device has no engine for are left out; none means that the library cannot do the graph.
    */
   plans(device: CudnnDevice = "handle", choice: EngineChoice = {}): CudnnPlan[] {
-    invariant(this.operations.length > 0, "a cuDNN graph without operations");
     const limit = choice.limit ?? 8;
+    const plans: CudnnPlan[] = [];
+    for (const engine of this.engines(device, choice)) {
+      const plan = plans.length < limit ? engine.plan() : null;
+      if (plan === null) engine.dispose();
+      else plans.push(plan);
+    }
+    return plans;
+  }
+
+  /** The engines behind {@link plans}, not made ready yet: that may compile code. */
+  engines(device: CudnnDevice = "handle", choice: EngineChoice = {}): CudnnEngine[] {
+    invariant(this.operations.length > 0, "a cuDNN graph without operations");
     const target = this.target(device);
     const graph = this.own(cudnnKind.operationGraph).descriptors(801, this.operations);
     if (target === null) graph.handle(800);
-    try {
-      graph.finalize("operation graph");
-    } catch (error) {
-      if (error instanceof CudnnError && error.isUnsupported) return [];
-      throw error;
-    }
+    if (!isSupported(() => graph.finalize("operation graph"))) return [];
     for (const mode of [heuristicModes.best, heuristicModes.fallback]) {
-      const plans = this.plansOf(graph, mode, target, choice, limit);
-      if (plans.length > 0) return plans;
+      const engines = this.enginesOf(graph, mode, target, choice);
+      if (engines.length > 0) return engines;
     }
     return [];
   }
@@ -288,54 +295,42 @@ export class CudnnGraph {
       .finalize("device properties");
   }
 
-  private plansOf(
+  private enginesOf(
     graph: CudnnDescriptor,
     mode: number,
     target: CudnnDescriptor | null,
     choice: EngineChoice,
-    limit: number,
-  ): CudnnPlan[] {
+  ): CudnnEngine[] {
     const heuristics = this.own(cudnnKind.heuristics)
       .descriptors(201, [graph])
       .choice(200, cudnnType.heuristicMode, mode);
     if (target !== null) heuristics.descriptors(204, [target]);
-    let count: number;
-    try {
-      heuristics.finalize("engine heuristics");
-      count = heuristics.count(202, cudnnType.descriptor);
-    } catch (error) {
-      if (error instanceof CudnnError && error.isUnsupported) return [];
-      throw error;
-    }
+    if (!isSupported(() => heuristics.finalize("engine heuristics"))) return [];
+    const count = heuristics.count(202, cudnnType.descriptor);
     const configs = heuristics.readDescriptors(202, cudnnKind.engineConfig, count);
-    const plans: CudnnPlan[] = [];
+    const engines: CudnnEngine[] = [];
     for (const config of configs) {
-      const plan = plans.length < limit && isAllowed(config, choice) && this.plan(config, target);
-      if (plan) plans.push(plan);
+      if (isAllowed(config, choice)) engines.push(new CudnnEngine(config, target, this.constants));
       else config.dispose();
     }
-    return plans;
-  }
-
-  /** A finalized plan, or null if this engine refuses in the end. */
-  private plan(config: CudnnDescriptor, target: CudnnDescriptor | null): CudnnPlan | null {
-    const plan = this.cudnn.descriptor(cudnnKind.plan);
-    try {
-      if (target === null) plan.handle(400);
-      else plan.descriptors(407, [target]);
-      plan.descriptors(401, [config]).finalize("execution plan");
-      return new CudnnPlan(plan, config, this.constants);
-    } catch (error) {
-      plan.dispose();
-      if (error instanceof CudnnError) return null;
-      throw error;
-    }
+    return engines;
   }
 
   /** Gives everything but the plans back. */
   dispose(): void {
     for (const descriptor of this.owned.splice(0).toReversed()) descriptor.dispose();
     this.operations.length = 0;
+  }
+}
+
+/** Runs a step that fails where the library cannot do the graph at all. */
+function isSupported(step: () => void): boolean {
+  try {
+    step();
+    return true;
+  } catch (error) {
+    if (error instanceof CudnnError && error.isUnsupported) return false;
+    throw error;
   }
 }
 

@@ -1,11 +1,52 @@
 import type { CudnnDescriptor } from "./cudnn.ts";
-import { cudnnKind, cudnnType } from "./cudnn.ts";
+import { CudnnError, cudnnKind, cudnnType } from "./cudnn.ts";
+
+/** An engine with its settings that can do a graph. */
+export class CudnnEngine {
+  /** Number of the engine and its settings, the same wherever the same graph is made. */
+  readonly name: string;
+  private readonly config: CudnnDescriptor;
+  private readonly target: CudnnDescriptor | null;
+  private readonly constants: ReadonlyMap<number, Uint8Array>;
+
+  /** Takes a configuration the heuristics gave; `target` describes a device that is not there. */
+  constructor(
+    config: CudnnDescriptor,
+    target: CudnnDescriptor | null,
+    constants: ReadonlyMap<number, Uint8Array>,
+  ) {
+    this.config = config;
+    this.target = target;
+    this.constants = constants;
+    this.name = configName(config);
+  }
+
+  /** The plan, which owns the engine from now on; null if the engine refuses in the end. */
+  plan(): CudnnPlan | null {
+    const plan = this.config.cudnn.descriptor(cudnnKind.plan);
+    try {
+      if (this.target === null) plan.handle(400);
+      else plan.descriptors(407, [this.target]);
+      plan.descriptors(401, [this.config]).finalize("execution plan");
+      return new CudnnPlan(plan, this.config, this.name, this.constants);
+    } catch (error) {
+      plan.dispose();
+      if (error instanceof CudnnError) return null;
+      throw error;
+    }
+  }
+
+  /** Gives the configuration back, if there is no plan. */
+  dispose(): void {
+    this.config.dispose();
+  }
+}
 
 /** A graph bound to an engine. It keeps what the engine needs; the graph can go. */
 export class CudnnPlan {
   /** Device memory a run needs for itself. */
   readonly workspaceBytes: number;
-  /** Number of the engine and its settings, the same wherever the same plan is made. */
+  /** The engine's. */
   readonly name: string;
   private readonly descriptor: CudnnDescriptor;
   private readonly config: CudnnDescriptor;
@@ -16,13 +57,14 @@ export class CudnnPlan {
   constructor(
     descriptor: CudnnDescriptor,
     config: CudnnDescriptor,
+    name: string,
     constants: ReadonlyMap<number, Uint8Array>,
   ) {
     this.descriptor = descriptor;
     this.config = config;
+    this.name = name;
     this.constants = constants;
     this.workspaceBytes = descriptor.readIntegers(402, 1)[0] ?? 0;
-    this.name = configName(config);
   }
 
   /** Runs on a stream; `operands` are pairs of a tensor's uid and its device address. */
