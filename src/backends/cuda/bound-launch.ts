@@ -149,7 +149,6 @@ class BoundCopy implements BoundLaunch {
 
   issue(bases: Float64Array): void {
     const { driver, stream } = this.device;
-    if (this.bytes === 0) return;
     driver.copyOnDevice(addressOf(bases, this.to), addressOf(bases, this.from), this.bytes, stream);
   }
 }
@@ -281,7 +280,7 @@ class BoundLoop implements BoundLaunch {
     for (const { bytes, from, to } of this.launch.results) {
       const source = tripAddress(bases, this.outer.tripReference(from), trips);
       const target = addressOf(bases, this.outer.reference(to));
-      if (source !== target && bytes > 0) driver.copyOnDevice(target, source, bytes, stream);
+      if (source !== target) driver.copyOnDevice(target, source, bytes, stream);
     }
   }
 }

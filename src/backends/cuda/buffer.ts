@@ -4,10 +4,13 @@ import type { Buffer } from "../../runtime/backend.ts";
 /** A tensor's memory on a card. */
 export class CudaBuffer implements Buffer {
   readonly bytes: number;
+  /** Number of the card. */
+  readonly ordinal: number;
   private place: number;
 
-  constructor(bytes: number, address: number) {
+  constructor(bytes: number, address: number, ordinal: number) {
     this.bytes = bytes;
+    this.ordinal = ordinal;
     this.place = address;
   }
 

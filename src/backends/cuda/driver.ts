@@ -312,6 +312,7 @@ export class Driver {
   }
 
   copyOnDevice(to: number, from: number, bytes: number, stream: number): void {
+    if (bytes === 0) return;
     this.call("cuMemcpyDtoDAsync_v2", `${bytes} bytes`, to, from, bytes, stream);
   }
 
@@ -321,8 +322,9 @@ export class Driver {
 
   // Modules and launches.
 
-  loadModule(image: Uint8Array): number {
-    return this.handle("cuModuleLoadData", `${image.length} bytes of code`, image);
+  /** @param origin - what the image was compiled by and for. */
+  loadModule(image: Uint8Array, origin = ""): number {
+    return this.handle("cuModuleLoadData", `${image.length} bytes ${origin}`, image);
   }
 
   unloadModule(module: number): void {

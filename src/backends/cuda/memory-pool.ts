@@ -21,6 +21,7 @@ export class MemoryPool {
   private readonly device: CudaDevice;
   private readonly driverPool: number;
   private readonly free: Map<number, number[]> = new Map();
+  private readonly used: Set<number> = new Set();
   /** Bytes handed out, as blocks. */
   private usedBytes: number = 0;
   private cachedBytes: number = 0;
@@ -44,17 +45,17 @@ export class MemoryPool {
   tryAllocate(bytes: number): number | null {
     const size = blockBytes(bytes);
     const kept = this.free.get(size)?.pop();
-    if (kept !== undefined) {
-      this.cachedBytes -= size;
-      this.usedBytes += size;
-      return kept;
-    }
-    const { driver, stream } = this.device;
-    const address = this.device.hasPools
-      ? driver.tryAllocateAsync(size, stream)
-      : driver.tryAllocate(size);
-    if (address !== null) this.usedBytes += size;
+    if (kept !== undefined) this.cachedBytes -= size;
+    const address = kept ?? this.fromDriver(size);
+    if (address === null) return null;
+    this.usedBytes += size;
+    this.used.add(address);
     return address;
+  }
+
+  private fromDriver(size: number): number | null {
+    const { driver, hasPools, stream } = this.device;
+    return hasPools ? driver.tryAllocateAsync(size, stream) : driver.tryAllocate(size);
   }
 
   /** Takes a block back; `bytes` as requested. */
@@ -63,18 +64,30 @@ export class MemoryPool {
     const list = this.free.get(size);
     if (list === undefined) this.free.set(size, [address]);
     else list.push(address);
+    this.used.delete(address);
     this.usedBytes -= size;
     this.cachedBytes += size;
+  }
+
+  /** Gives back everything, also what is in use. The device must be idle. */
+  dispose(): void {
+    for (const address of this.used) this.giveBack(address);
+    this.used.clear();
+    this.usedBytes = 0;
+    this.trim();
+  }
+
+  private giveBack(address: number): void {
+    const { driver, stream } = this.device;
+    if (this.device.hasPools) driver.freeAsync(address, stream);
+    else driver.free(address);
   }
 
   /** Gives what is kept back to the driver, and the driver's back to the system. */
   trim(): void {
     const { driver, stream } = this.device;
     for (const addresses of this.free.values()) {
-      for (const address of addresses) {
-        if (this.device.hasPools) driver.freeAsync(address, stream);
-        else driver.free(address);
-      }
+      for (const address of addresses) this.giveBack(address);
     }
     this.free.clear();
     this.cachedBytes = 0;
