@@ -444,6 +444,22 @@ const doublePart: string = String.raw`
 DEVICE double load_f64(const void *at) { return *(const double *)at; }
 DEVICE double read_f64(const void *at) { return *(const double *)at; }
 DEVICE void store_f64(void *at, double v) { *(double *)at = v; }
+typedef union {
+  v16 words;
+  double values[2];
+} pair_f64;
+DEVICE void unpack2_f64(double *v, v16 x) {
+  pair_f64 both;
+  both.words = x;
+  v[0] = both.values[0];
+  v[1] = both.values[1];
+}
+DEVICE v16 pack2_f64(const double *v) {
+  pair_f64 both;
+  both.values[0] = v[0];
+  both.values[1] = v[1];
+  return both.words;
+}
 `;
 
 /** Elements a 16-byte vector can hold, by dtype. */
