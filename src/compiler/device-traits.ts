@@ -9,6 +9,8 @@ export interface DeviceTraits {
   readonly splitsReductions: boolean;
   /** Whether a product or convolution in its own dtype is one call; else it is expanded. */
   readonly hasContraction: (node: Node) => boolean;
+  /** Whether a convolution should see channels as the last dim. */
+  readonly prefersChannelsLast: (node: Node) => boolean;
   /** Whether attention or its gradient is one call; else it is composed. */
   readonly hasAttention: (node: Node) => boolean;
   /** Whether scatters of whole rows are steps of their own, over buffers. */
@@ -34,6 +36,7 @@ export const wasmTraits: DeviceTraits = {
   takesEpilogue: (root) => root.op !== "convWeightGrad",
   splitsReductions: true,
   hasContraction: (node) => node.dtype === "f32",
+  prefersChannelsLast: () => false,
   hasAttention: () => false,
   hasRowScatter: false,
   readsView: () => true,

@@ -56,6 +56,11 @@ export interface ConvAttrs {
   readonly padHigh: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
+  /**
+   * Whether images, kernels and results have their channels last ([N, …S, C], [O, …K, C/groups]).
+   * Only the compiler says so, for devices that work faster in this layout.
+   */
+  readonly channelsLast?: boolean;
 }
 
 /** A convolution gradient also needs the sizes the forward pass knew. */

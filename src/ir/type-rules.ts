@@ -3,7 +3,15 @@ import { product } from "../base/integers.ts";
 import type { DType } from "./dtype.ts";
 import { dtypeBytes, isFloat, isInteger } from "./dtype.ts";
 import type { Node } from "./node.ts";
-import type { ConvAttrs, ExtremumAttrs, LoopAttrs, Op, OpAttrs, ReduceAttrs } from "./ops.ts";
+import type {
+  ConvAttrs,
+  ConvGradAttrs,
+  ExtremumAttrs,
+  LoopAttrs,
+  Op,
+  OpAttrs,
+  ReduceAttrs,
+} from "./ops.ts";
 import type { Shape } from "./shape.ts";
 import { formatShape, sameShape } from "./shape.ts";
 
@@ -141,6 +149,22 @@ const convRule: Rule<ConvAttrs> = (src, attrs) => {
   const sizes = outputSizes("conv", attrs, x.shape.slice(2), w.shape.slice(2));
   return { shape: [x.shape[0], w.shape[0], ...sizes], dtype: x.dtype };
 };
+
+/** The rule for channels in dim 1, where they may be last. */
+function inLayout<A extends ConvAttrs>(rule: Rule<A>): Rule<A> {
+  return (src, attrs, leaf) => {
+    if (attrs.channelsLast !== true) return rule(src, attrs, leaf);
+    const first = src.map((node) => ({ ...node, shape: channelsFirst(node.shape) }));
+    const { shape, dtype } = rule(first, attrs, leaf);
+    return { shape: [shape[0], ...shape.slice(2), shape[1]], dtype };
+  };
+}
+
+const channelsFirst = (shape: Shape): Shape => [
+  shape[0],
+  shape[shape.length - 1],
+  ...shape.slice(1, -1),
+];
 
 const sameType = (a: TensorType, b: TensorType): boolean =>
   a.dtype === b.dtype && sameShape(a.shape, b.shape);
@@ -479,15 +503,15 @@ const rules: { readonly [K in Op]: Rule<OpAttrs[K]> } = {
     }
     return { shape: [...a.shape.slice(0, -1), b.shape[rank - 1]], dtype: a.dtype };
   },
-  conv: convRule,
-  convInputGrad: ([g, w], attrs) => ({
+  conv: inLayout(convRule),
+  convInputGrad: inLayout<ConvGradAttrs>(([g, w], attrs) => ({
     shape: [g.shape[0], w.shape[1] * attrs.groups, ...attrs.sizes],
     dtype: g.dtype,
-  }),
-  convWeightGrad: ([x, g], attrs) => ({
+  })),
+  convWeightGrad: inLayout<ConvGradAttrs>(([x, g], attrs) => ({
     shape: [g.shape[1], x.shape[1] / attrs.groups, ...attrs.sizes],
     dtype: x.dtype,
-  }),
+  })),
   attention: (src) => {
     requireAttention("attention", src);
     return noValue;

@@ -126,15 +126,15 @@ export function convolutionCall(
   const result: Role = { node, view: wholeView(node) };
   const [first, second] = operands.map((view, i) => ({ node: node.src[i], view }));
   const [input, weight, output] = rolesOf(node.op, first, second, result);
-  const { stride, padLow, padHigh, dilation, groups } = node.attrs;
+  const { stride, padLow, padHigh, dilation, groups, channelsLast = false } = node.attrs;
   const call: ConvolutionCall = {
     kind: "convolution",
     op: node.op,
     dtype: node.dtype,
     attrs: { stride, padLow, padHigh, dilation, groups },
-    input: convolutionTensor(input),
-    weight: convolutionTensor(weight),
-    output: convolutionTensor(output),
+    input: convolutionTensor(input, channelsLast),
+    weight: convolutionTensor(weight, channelsLast),
+    output: convolutionTensor(output, channelsLast),
     allowTf32: allowTf32 && node.dtype === "f32",
   };
   const values = [input, weight, output].map(({ view }) => ({
@@ -171,8 +171,15 @@ function wholeView(node: Node): StridedView {
   return { value: node, offset: 0, strides: packedStrides(node.shape) };
 }
 
-function convolutionTensor({ node, view }: Role): ConvolutionTensor {
-  return { shape: node.shape, strides: view.strides };
+/** Shape and strides with the channels as dim 1, wherever they are in memory. */
+function convolutionTensor({ node, view }: Role, channelsLast: boolean): ConvolutionTensor {
+  const { shape } = node;
+  const { strides } = view;
+  if (!channelsLast) return { shape, strides };
+  const first = (list: readonly number[]): number[] => {
+    return [list[0], list[list.length - 1], ...list.slice(1, -1)];
+  };
+  return { shape: first(shape), strides: first(strides) };
 }
 
 function placed(operands: readonly StridedView[], result: Node): PlacedCall["operands"] {

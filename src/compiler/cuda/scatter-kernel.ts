@@ -34,9 +34,15 @@ function combineText(node: NodeOf<"scatter">, hasBase: boolean): string {
   const { dtype } = node;
   const type = registerType(dtype);
   const bytes = dtypeBytes(dtype);
-  const load = (name: string, at: string): string => `load_${dtype}(${name} + (size_t)(${at}) * ${bytes})`;
+  const load = (name: string, at: string): string =>
+    `load_${dtype}(${name} + (size_t)(${at}) * ${bytes})`;
   const update = load("updates", "(u32)sorted[p] * (size_t)columns + column");
-  const add = dtype === "i8" ? `wrap_i8(x + ${update})` : dtype === "u8" ? `wrap_u8(x + ${update})` : `x + ${update}`;
+  const add =
+    dtype === "i8"
+      ? `wrap_i8(x + ${update})`
+      : dtype === "u8"
+        ? `wrap_u8(x + ${update})`
+        : `x + ${update}`;
   const loop =
     node.attrs.mode === "add"
       ? `for (int p = first; p < last; p++) x = ${dtype === "bool" ? `x | ${update}` : add};`
@@ -69,7 +75,8 @@ export function renderScatter(
   node: NodeOf<"scatter">,
   [base, index, updates]: readonly [Node | null, Node, Node],
 ): RenderedStep {
-  if (rowIndex(node) === null) throw new CompileError("cuda: this scatter does not move whole rows");
+  if (rowIndex(node) === null)
+    throw new CompileError("cuda: this scatter does not move whole rows");
   const rows = node.shape[0];
   const columns = product(node.shape.slice(1));
   const size = node.src[1].shape[0];

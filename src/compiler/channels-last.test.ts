@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { ReferenceBackend } from "../backends/reference/backend.ts";
+import {
+  add,
+  conv,
+  convInputGrad,
+  convWeightGrad,
+  expand,
+  extremum,
+  input,
+  mul,
+  pad,
+  reduceSum,
+  reshape,
+  window,
+} from "../ir/build.ts";
+import type { Graph } from "../ir/graph.ts";
+import { rewrite, topologicalOrder, verifyGraph } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import { numel } from "../ir/shape.ts";
+import { preferChannelsLast, withChannelsFirst } from "./channels-last.ts";
+import { wasmTraits } from "./device-traits.ts";
+import { simplify } from "./simplify.ts";
+
+const traits = { ...wasmTraits, prefersChannelsLast: () => true };
+const same = { stride: [1, 1], padLow: [1, 1], padHigh: [1, 1], dilation: [1, 1], groups: 1 };
+
+/** A block of a residual net: product, statistics per channel, scale, maximum, pooling, product. */
+function block(): Graph {
+  const x = input([2, 4, 6, 6], "f32");
+  const [w, v] = [input([4, 4, 3, 3], "f32"), input([3, 4, 1, 1], "f32")];
+  const scale = input([4], "f32");
+  const h = conv(x, w, same);
+  const mean = expand(reduceSum(h, [0, 2, 3]), h.shape);
+  const scaled = mul(add(h, mean), expand(reshape(scale, [1, 4, 1, 1]), h.shape));
+  const second = add(scaled, conv(scaled, w, same));
+  const padded = pad(second, [0, 0, 1, 1], [0, 0, 0, 0], -1e9);
+  const options = { dims: [2, 3], size: [3, 3], stride: [2, 2], dilation: [1, 1] };
+  const pooled = reshape(extremum("reduceMax", window(padded, options), [4, 5]), [2, 4, 3, 3]);
+  const last = conv(pooled, v, { ...same, padLow: [0, 0], padHigh: [0, 0] });
+  const gradient = convInputGrad(h, w, { ...same, sizes: [6, 6] });
+  const kernel = convWeightGrad(scaled, h, { ...same, sizes: [3, 3] });
+  return { inputs: [x, w, v, scale], outputs: [last, gradient, kernel] };
+}
+
+function run(graph: Graph, data: readonly Float32Array[]): Float32Array[] {
+  const backend = new ReferenceBackend();
+  const program = backend.compile(graph);
+  const inputs = data.map((values) => {
+    const buffer = backend.allocate(values.byteLength);
+    backend.write(buffer, values);
+    return buffer;
+  });
+  const outputs = graph.outputs.map((node) => backend.allocate(4 * numel(node.shape)));
+  program.run(inputs, outputs);
+  const results = outputs.map((buffer) => backend.readSync(buffer, "f32") as Float32Array);
+  backend.dispose();
+  return results;
+}
+
+const values = (node: Node): Float32Array =>
+  Float32Array.from({ length: numel(node.shape) }, (_, i) => Math.sin(i * 1.7 + node.shape.length));
+
+describe("preferChannelsLast", () => {
+  it("computes the same", () => {
+    const graph = block();
+    const moved = simplify(preferChannelsLast(graph, traits));
+    verifyGraph(moved, "preferChannelsLast");
+    const plain = { inputs: moved.inputs, outputs: rewrite(moved.outputs, withChannelsFirst) };
+    const data = graph.inputs.map(values);
+    const [expected, actual] = [run(graph, data), run(plain, data)];
+    expected.forEach((list, i) => {
+      list.forEach((value, k) => expect(actual[i][k]).toBeCloseTo(value, 3));
+    });
+  });
+
+  it("leaves no permutation between convolutions", () => {
+    const { inputs, outputs } = block();
+    const moved = simplify(preferChannelsLast({ inputs, outputs: [outputs[0]] }, traits));
+    const perms = topologicalOrder(moved.outputs).filter((node) => node.op === "permute");
+    // The image, two kernels, and the result.
+    expect(perms).toHaveLength(4);
+  });
+});
