@@ -34,14 +34,14 @@ export const layers = {
   "backends/cuda": row("base ir compiler runtime", { platform: "node" }),
   engine: row("base ir compiler runtime backends/reference backends/wasm"),
   tensor: row("base ir autodiff engine"),
-  text: row("base"),
+  text: row("base", { door: true }),
   nn: row("base tensor", { door: true }),
   optim: row("base tensor", { door: true }),
   distributions: row("base tensor", { door: true }),
   data: row("base tensor", { door: true }),
   io: row("base tensor", { door: true, platform: "node" }),
   testing: row("base ir autodiff engine tensor", { door: true }),
-  models: row("base tensor text nn distributions io"),
+  models: row("base tensor text nn distributions io", { door: true }),
   // Collectives work on the memory of tensors (engine), over NCCL on that of the GPU.
   dist: row("base ir runtime engine tensor nn optim data backends/cuda", {
     door: true,

