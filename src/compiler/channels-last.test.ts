@@ -16,7 +16,7 @@ import {
 } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { rewrite, topologicalOrder, verifyGraph } from "../ir/graph.ts";
-import type { Node } from "../ir/node.ts";
+import type { Node, NodeOf } from "../ir/node.ts";
 import { numel } from "../ir/shape.ts";
 import { preferChannelsLast, withChannelsFirst } from "./channels-last.ts";
 import { wasmTraits } from "./device-traits.ts";
@@ -25,11 +25,13 @@ import { simplify } from "./simplify.ts";
 const traits = { ...wasmTraits, prefersChannelsLast: () => true };
 const same = { stride: [1, 1], padLow: [1, 1], padHigh: [1, 1], dilation: [1, 1], groups: 1 };
 
+const placeholder = (shape: number[]): NodeOf<"input"> => input(shape, "f32") as NodeOf<"input">;
+
 /** A block of a residual net: product, statistics per channel, scale, maximum, pooling, product. */
 function block(): Graph {
-  const x = input([2, 4, 6, 6], "f32");
-  const [w, v] = [input([4, 4, 3, 3], "f32"), input([3, 4, 1, 1], "f32")];
-  const scale = input([4], "f32");
+  const x = placeholder([2, 4, 6, 6]);
+  const [w, v] = [placeholder([4, 4, 3, 3]), placeholder([3, 4, 1, 1])];
+  const scale = placeholder([4]);
   const h = conv(x, w, same);
   const mean = expand(reduceSum(h, [0, 2, 3]), h.shape);
   const scaled = mul(add(h, mean), expand(reshape(scale, [1, 4, 1, 1]), h.shape));
