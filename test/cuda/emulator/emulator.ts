@@ -140,7 +140,9 @@ export class Emulator {
     const real = this.native.function(prototype);
     const values = (given: ForeignValue[]): ForeignValue[] =>
       name === "nvrtcCreateProgram"
-        ? given.map((value, i) => (i === 1 ? unitText(String(value)) : value))
+        ? given.map((value) =>
+            typeof value === "string" && value.includes("\n") ? unitText(value) : value,
+          )
         : given;
     return Object.assign(
       (...given: ForeignValue[]): number => this.fault(name) ?? real(...values(given)),

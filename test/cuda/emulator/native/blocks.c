@@ -258,6 +258,7 @@ static const char *exchange(u32 mask, const void *mine, int bytes) {
 }
 
 static void run_block(void) {
+  emu_api.serial++;
   run.next = 0;
   run.live = run.threads;
   run.waiting = 0;

@@ -42,6 +42,7 @@ struct emu_dim {
 struct emu_api {
   struct emu_dim thread, block, block_dim, grid_dim;
   char *shared;
+  u32 serial; /* of the block that runs */
   /* Waits for the block; returns the sum of all threads' values. */
   int (*barrier)(int value);
   /* Waits for the lanes of mask; returns what each of them gave, 64 bytes a lane. */
@@ -126,5 +127,7 @@ void emu_store(enum emu_type type, void *base, int64_t index, double value);
 #define MAGIC_PROGRAM 0x50524731u
 /* The object of a handle, or NULL. Destroyed objects keep their memory and lose their magic. */
 void *emu_object(u64 handle, u32 magic);
+
+int cuMemsetD8Async(u64 to, unsigned char value, size_t bytes, u64 stream);
 
 #endif

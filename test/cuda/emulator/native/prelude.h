@@ -21,6 +21,7 @@ struct emu_dim { u32 x, y, z; };
 struct emu_api {
   struct emu_dim thread, block, block_dim, grid_dim;
   char *shared;
+  u32 serial;
   int (*barrier)(int value);
   const char *(*exchange)(u32 mask, const void *mine, int bytes);
   void (*fail)(const char *message);
@@ -250,50 +251,86 @@ DEVICE double tanh_f64(double x) { return tanh(x); }
 DEVICE double erf_f64(double x) { return erf(x); }
 DEVICE double rem_f64(double a, double b) { return fmod(a, b); }
 DEVICE double pow_f64(double a, double b) { return pow(a, b); }
-DEVICE float exp_non_positive_f32(float x) { return x < -87.3365402f ? 0.0f : expf(x); }
-
-/* ---- matrices of a warp */
-static inline void emu_load_matrix(u32 *x, const void *row, bool transposed) {
-  const char *all = emu->exchange(0xffffffffu, &row, sizeof row);
-  const int i = emu_lane / 4, j = 2 * (emu_lane % 4);
-  u16 rows[4][8][8];
-  for (int lane = 0; lane < 32; lane++) {
-    const void *at = *(const void *const *)(all + 64 * lane);
-    memcpy(rows[lane / 8][lane % 8], emu_aligned(at, 16), 16);
-  }
-  for (int m = 0; m < 4; m++)
-    x[m] = transposed ? rows[m][j][i] | (u32)rows[m][j + 1][i] << 16
-                      : rows[m][i][j] | (u32)rows[m][i][j + 1] << 16;
+DEVICE float exp2_approx_f32(float x) {
+  float power = exp2f(x);
+  return power < 1.17549435e-38f ? 0.0f : power;
 }
-DEVICE void load_matrix_x4(u32 *x, const void *row) { emu_load_matrix(x, row, false); }
-DEVICE void load_matrix_x4_transposed(u32 *x, const void *row) { emu_load_matrix(x, row, true); }
+
+/* ---- matrices: fragments lie in the lanes' registers as PTX says */
+typedef float (*emu_value)(u16 bits);
+static inline float emu_part(const u32 *words, int i, emu_value value) {
+  return value((u16)(words[i / 2] >> 16 * (i & 1)));
+}
+static inline void emu_mma(float *c, const u32 *a, const u32 *b, emu_value value) {
+  u32 mine[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const char *all = emu->exchange(0xffffffffu, mine, sizeof mine);
+  int group = emu_lane >> 2, pair = (emu_lane & 3) * 2;
+  for (int i = 0; i < 4; i++) {
+    int high = i / 2, column = pair + (i & 1);
+    float sum = 0.0f;
+    for (int k = 0; k < 16; k++) {
+      const u32 *row = (const u32 *)(all + 64 * (group * 4 + (k & 7) / 2));
+      const u32 *other = (const u32 *)(all + 64 * (column * 4 + (k & 7) / 2)) + 4;
+      float x = emu_part(row + high + 2 * (k / 8), k & 1, value), y = emu_part(other + k / 8, k & 1, value);
+      sum += x * y;
+    }
+    c[i] += sum;
+  }
+}
+DEVICE void mma_m16n8k16_f16(float *c, const u32 *a, const u32 *b) { emu_mma(c, a, b, value_f16); }
+DEVICE void mma_m16n8k16_bf16(float *c, const u32 *a, const u32 *b) { emu_mma(c, a, b, value_bf16); }
+DEVICE void load_matrix_x4(u32 *x, const void *row) {
+  const char *all = emu->exchange(0xffffffffu, emu_aligned(row, 16), 16);
+  for (int i = 0; i < 4; i++) x[i] = ((const u32 *)(all + 64 * (8 * i + emu_lane / 4)))[emu_lane & 3];
+}
+DEVICE void load_matrix_x4_transposed(u32 *x, const void *row) {
+  const char *all = emu->exchange(0xffffffffu, emu_aligned(row, 16), 16);
+  for (int i = 0; i < 4; i++) {
+    const char *at = all + 64 * (8 * i + (emu_lane & 3) * 2);
+    x[i] = (u32)((const u16 *)at)[emu_lane / 4] | (u32)((const u16 *)(at + 64))[emu_lane / 4] << 16;
+  }
+}
+
+/* Copies arrive when they are waited for, and not before. */
+#define EMU_COPIES 96
+static struct emu_copies {
+  u32 serial;
+  int count, group, groups[EMU_COPIES];
+  v16 data[EMU_COPIES];
+  void *to[EMU_COPIES];
+} emu_copies[1024];
+static inline struct emu_copies *emu_own_copies(void) {
+  struct emu_copies *own = &emu_copies[threadIdx.x];
+  if (own->serial != emu->serial) {
+    own->serial = emu->serial;
+    own->count = own->group = 0;
+  }
+  return own;
+}
 DEVICE void copy_async_v16(void *to, const void *from, int exists) {
-  if (exists) memcpy((void *)emu_aligned(to, 16), emu_aligned(from, 16), 16);
-  else memset((void *)emu_aligned(to, 16), 0, 16);
+  struct emu_copies *own = emu_own_copies();
+  if (own->count == EMU_COPIES) emu->fail("more asynchronous copies than the emulator holds");
+  v16 none = {0, 0, 0, 0};
+  own->data[own->count] = exists ? *(const v16 *)emu_aligned(from, 16) : none;
+  own->to[own->count] = (void *)emu_aligned(to, 16);
+  own->groups[own->count++] = own->group;
 }
-DEVICE void copy_async_commit(void) {}
-DEVICE void copy_async_wait_0(void) {}
-DEVICE void copy_async_wait_1(void) {}
-DEVICE float exp2_approx_f32(float x) { return exp2f(x); }
-
-/* c += a b, 16 x 8 by 16; each lane gives its words of a and b. */
-#define EMU_MMA(name, value) \
-  DEVICE void name(float *c, const u32 *a, const u32 *b) { \
-    const u32 mine[6] = {a[0], a[1], a[2], a[3], b[0], b[1]}; \
-    u32 all[32][6]; \
-    const char *given = emu->exchange(0xffffffffu, mine, sizeof mine); \
-    for (int lane = 0; lane < 32; lane++) memcpy(all[lane], given + 64 * lane, 24); \
-    const int row = emu_lane / 4, column = 2 * (emu_lane % 4); \
-    for (int i = 0; i < 4; i++) { \
-      const int m = row + 8 * (i / 2), n = column + i % 2; \
-      float sum = 0; \
-      for (int k = 0; k < 16; k++) { \
-        const u32 wa = all[4 * (m % 8) + k % 8 / 2][m / 8 + 2 * (k / 8)]; \
-        const u32 wb = all[4 * n + k % 8 / 2][4 + k / 8]; \
-        sum += value((u16)(wa >> 16 * (k % 2))) * value((u16)(wb >> 16 * (k % 2))); \
-      } \
-      c[i] += sum; \
-    } \
+DEVICE void copy_async_commit(void) { emu_own_copies()->group++; }
+static inline void emu_finish_copies(int open) {
+  struct emu_copies *own = emu_own_copies();
+  int kept = 0;
+  for (int i = 0; i < own->count; i++) {
+    if (own->groups[i] < own->group - open) {
+      *(v16 *)own->to[i] = own->data[i];
+      continue;
+    }
+    own->groups[kept] = own->groups[i];
+    own->data[kept] = own->data[i];
+    own->to[kept++] = own->to[i];
   }
-EMU_MMA(mma_m16n8k16_f16, value_f16)
-EMU_MMA(mma_m16n8k16_bf16, value_bf16)
+  own->count = kept;
+}
+DEVICE void copy_async_wait_0(void) { emu_finish_copies(0); }
+DEVICE void copy_async_wait_1(void) { emu_finish_copies(1); }
+
+DEVICE float exp_non_positive_f32(float x) { return x < -87.3365402f ? 0.0f : expf(x); }
