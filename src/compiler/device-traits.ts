@@ -9,6 +9,8 @@ export interface DeviceTraits {
   readonly splitsReductions: boolean;
   /** Whether a product or convolution in its own dtype is one call; else it is expanded. */
   readonly hasContraction: (node: Node) => boolean;
+  /** Whether convolutions that are expanded become products, whose operands are patches in memory. */
+  readonly convolvesByProducts: boolean;
   /** Whether a convolution should see channels as the last dim. */
   readonly prefersChannelsLast: (node: Node) => boolean;
   /** Whether attention or its gradient is one call; else it is composed. */
@@ -36,6 +38,7 @@ export const wasmTraits: DeviceTraits = {
   takesEpilogue: (root) => root.op !== "convWeightGrad",
   splitsReductions: true,
   hasContraction: (node) => node.dtype === "f32",
+  convolvesByProducts: false,
   prefersChannelsLast: () => false,
   hasAttention: () => false,
   hasRowScatter: false,

@@ -28,6 +28,7 @@ import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import type { ConvAttrs, ConvGradAttrs } from "../ir/ops.ts";
+import { convByProduct, weightGradByProduct } from "./convolution-product.ts";
 import { wasmTraits } from "./device-traits.ts";
 import type { DeviceTraits } from "./device-traits.ts";
 
@@ -188,6 +189,7 @@ function legalizeContraction(node: Node, traits: DeviceTraits): Node {
   if (traits.hasContraction(node)) return node;
   if (node.op === "dot") return legalizeDot(node);
   const [a, b] = node.src;
+  if (traits.convolvesByProducts) return convolutionByProduct(node, traits);
   const narrowed = isHalf(node);
   const [left, right] = narrowed ? [cast(a, "f32"), cast(b, "f32")] : [a, b];
   switch (node.op) {
@@ -201,6 +203,20 @@ function legalizeContraction(node: Node, traits: DeviceTraits): Node {
     case "convWeightGrad":
       if (narrowed) return cast(convWeightGrad(left, right, node.attrs), node.dtype);
       return legalizeDeep(weightGradByReduction(a, b, node.attrs), traits);
+    default:
+      return node;
+  }
+}
+
+function convolutionByProduct(node: Node, traits: DeviceTraits): Node {
+  const [a, b] = node.src;
+  switch (node.op) {
+    case "conv":
+      return legalizeDeep(convByProduct(a, b, node.attrs), traits);
+    case "convInputGrad":
+      return legalizeDeep(inputGradByConv(a, b, node.attrs), traits);
+    case "convWeightGrad":
+      return legalizeDeep(weightGradByProduct(a, b, node.attrs), traits);
     default:
       return node;
   }

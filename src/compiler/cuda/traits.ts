@@ -10,6 +10,7 @@ export function cudaTraits(target: CudaTarget): DeviceTraits {
     splitsReductions: false,
     // Products are one launch whatever their dtype; convolutions where cuDNN takes them.
     hasContraction: (node: Node) => node.op === "dot" || isLibraryConvolution(node, target),
+    convolvesByProducts: true,
     prefersChannelsLast: (node) => node.dtype === "f16" || node.dtype === "bf16",
     hasAttention: () => false,
     hasRowScatter: true,
