@@ -20,8 +20,8 @@ const traits: DeviceTraits = {
 class ProductsOnly extends ReferenceBackend {
   override compile(graph: Graph): Program {
     const legal = legalize(graph, traits);
-    const ops = topologicalOrder(legal.outputs).map(({ op }) => op);
-    expect(ops.filter((op) => op.startsWith("conv"))).toEqual([]);
+    const left = topologicalOrder(legal.outputs).find(({ op }) => op.startsWith("conv"));
+    if (left !== undefined) throw new Error(`${left.op} was not expanded`);
     return super.compile(legal);
   }
 }
