@@ -80,7 +80,7 @@ function closure(names) {
     }
   };
   for (const name of names) visit(name, root, false);
-  return [...found].toSorted();
+  return [...found].toSorted((a, b) => a.localeCompare(b));
 }
 
 /** Nothing of this is loaded. */
