@@ -7,6 +7,9 @@ import { afterEach, beforeEach } from "vitest";
 import { unwatchConsole, watchConsole } from "./console.ts";
 import { leakChecks } from "./leak-checks.ts";
 
+// Where there is a card, `auto` is the card: tests run on it only where they say so.
+process.env["ATHANOR_DEVICE"] ??= "wasm";
+
 let before: number[] = [];
 
 beforeEach(() => {

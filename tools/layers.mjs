@@ -32,7 +32,7 @@ export const layers = {
   "backends/reference": row("base ir compiler runtime"),
   "backends/wasm": row("base ir compiler runtime", { platform: "web" }),
   "backends/cuda": row("base ir compiler runtime", { platform: "node" }),
-  engine: row("base ir compiler runtime backends/reference backends/wasm"),
+  engine: row("base ir compiler runtime backends/reference backends/wasm backends/cuda"),
   tensor: row("base ir autodiff engine"),
   text: row("base", { door: true }),
   nn: row("base tensor", { door: true }),

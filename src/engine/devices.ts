@@ -3,10 +3,12 @@ import { ReferenceBackend } from "../backends/reference/backend.ts";
 import type { WasmBackend } from "../backends/wasm/backend.ts";
 import { createWasmBackend } from "../backends/wasm/create.ts";
 import type { Backend, MemoryStats } from "../runtime/backend.ts";
+// Package.json chooses: the CUDA backend, or in pages a module without it.
+import { cuda } from "#cuda";
 import { environmentVariable } from "./platform.ts";
 
-/** Name of a device; `auto` is the best one here. Backends may add names such as `cuda:1`. */
-export type DeviceName = "auto" | "reference" | "wasm" | (string & {});
+/** Name of a device; `auto` is the best one here. The second card is `cuda:1`. */
+export type DeviceName = "auto" | "cuda" | "reference" | "wasm" | (string & {});
 
 /** What a backend is created with. */
 export interface DeviceOptions {
@@ -23,8 +25,12 @@ export interface DeviceFactory {
 }
 
 /** ATHANOR_FUSE=0 compiles every value to a kernel of its own, to test what fusion does. */
+function isFusionOn(): boolean {
+  return environmentVariable("ATHANOR_FUSE") !== "0";
+}
+
 function makeWasm(options: DeviceOptions): WasmBackend {
-  return createWasmBackend({ ...options, fuse: environmentVariable("ATHANOR_FUSE") !== "0" });
+  return createWasmBackend({ ...options, fuse: isFusionOn() });
 }
 
 /** Browsers start worker threads asynchronously; before they are ready one thread computes. */
@@ -34,10 +40,19 @@ async function loadWasm(options: DeviceOptions): Promise<Backend> {
   return backend;
 }
 
+/** The card of a number; null where nothing can call the driver. */
+function cardFactory(ordinal: number): DeviceFactory | null {
+  if (cuda === null) return null;
+  const cards = cuda;
+  return { create: () => cards.create(ordinal, { fuse: isFusionOn() }) };
+}
+
 const factories = new Map<DeviceName, DeviceFactory>([
   ["wasm", { create: makeWasm, load: loadWasm }],
   ["reference", { create: () => new ReferenceBackend() }],
 ]);
+const firstCard = cardFactory(0);
+if (firstCard !== null) factories.set("cuda", firstCard);
 const preference: readonly DeviceName[] = ["wasm", "reference"];
 const backends = new Map<DeviceName, Backend>();
 let fallback: DeviceName | undefined;
@@ -55,12 +70,28 @@ export function deviceNames(): DeviceName[] {
 /** Turns `auto` and undefined into a device of the table. @throws {DeviceError} if it is not there. */
 export function resolveDevice(name: DeviceName | undefined): DeviceName {
   if (name === undefined) return defaultDevice();
-  if (name === "auto") return preference.find((device) => factories.has(device)) ?? "reference";
-  if (!factories.has(name)) {
+  if (name === "auto") return bestDevice();
+  if (name === "cuda:0") return resolveDevice("cuda");
+  if (!factories.has(name) && !addCard(name)) {
     const known = deviceNames().join(", ");
     throw new DeviceError(`device: must be one of ${known} or auto, got "${name}"`);
   }
   return name;
+}
+
+/** A card, if there is one and a driver for it; else the best of the others. */
+function bestDevice(): DeviceName {
+  if (cuda !== null && cuda.count() > 0) return "cuda";
+  return preference.find((device) => factories.has(device)) ?? "reference";
+}
+
+/** Adds `cuda:1` and so on to the table when they are first named; whether the name is one. */
+function addCard(name: DeviceName): boolean {
+  const ordinal = /^cuda:(\d+)$/.exec(name)?.[1];
+  const factory = ordinal === undefined ? null : cardFactory(Number(ordinal));
+  if (factory === null) return false;
+  factories.set(name, factory);
+  return true;
 }
 
 /** Device of tensors that name none. */
