@@ -25,6 +25,8 @@ export interface DeviceTraits {
    */
   readonly recomputeLimit: number;
   readonly loadCost: number;
+  /** Most that one element costs which many others need as well: it stays in registers or caches. */
+  readonly sharedCost: number;
   /** Largest cost of what a broadcast may compute again for every element it makes. */
   readonly repeatLimit: number;
   /** Rows are shared out over threads: how few rows are too few for all that is done with a row. */
@@ -45,6 +47,7 @@ export const wasmTraits: DeviceTraits = {
   readsView: () => true,
   recomputeLimit: 3,
   loadCost: 1,
+  sharedCost: Infinity,
   repeatLimit: 0,
   fewestRows: 8,
   shortNest: 1 << 15,

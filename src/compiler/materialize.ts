@@ -13,6 +13,8 @@ import { uniformValue } from "./simplify.ts";
 /** Scalar chains are redone in each kernel up to this cost: cheaper than a kernel of their own. */
 const SCALAR_LIMIT = 60;
 const COST_CAP = 1e6;
+/** Elements that share one, from which on its cost hardly counts. */
+const MANY = 16;
 /** Longest chain of operations computed in one expression: keeps kernels and recursion bounded. */
 const DEPTH_LIMIT = 100;
 
@@ -49,6 +51,11 @@ const wholeBuffers: ReadonlySet<Op> = new Set<Op>([
 
 const isMovement = (node: Node): boolean =>
   (opClass[node.op] === "movement" && node.op !== "concat") || node.op === "barrier";
+
+/** Whether each element of the operand is many elements of the node. */
+function isWidelyShared(node: Node): boolean {
+  return node.op === "expand" && numel(node.shape) >= MANY * numel(node.src[0].shape);
+}
 
 function countUsers(order: readonly Node[]): Map<Node, number> {
   const users = new Map<Node, number>();
@@ -153,7 +160,8 @@ export function chooseValues(
       const base = baseOf(node.src[0]);
       if (opClass[base.op] === "elementwise") materialize(base);
     }
-    const cost = node.src.reduce((sum, source) => sum + costOf(source), nodeCost(node));
+    const whole = node.src.reduce((sum, source) => sum + costOf(source), nodeCost(node));
+    const cost = isWidelyShared(node) ? Math.min(whole, traits.sharedCost) : whole;
     inlineCost.set(node, Math.min(cost, COST_CAP));
     const depthOf = (source: Node): number =>
       isValue(source) ? 0 : (inlineDepth.get(source) ?? 0);

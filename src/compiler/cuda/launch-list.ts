@@ -4,6 +4,7 @@ import type { Piece } from "./entry-text.ts";
 import type { KernelFunction } from "./kernel-code.ts";
 import { mustKeepOrder } from "./memory-ranges.ts";
 import type { Touches } from "./memory-ranges.ts";
+import { sortPair } from "./sort-kernel.ts";
 import type { EntryArgument, Launch, LaunchFacts } from "./program-code.ts";
 
 /** Words of one parameter block: 32,764 bytes from Volta and CUDA 12.1 on. */
@@ -127,6 +128,9 @@ function mergedName(works: readonly Work[]): string {
   return [...counts].map(([name, count]) => (count === 1 ? name : `${count}×${name}`)).join(" + ");
 }
 
+/** Dynamic shared memory, as all functions see it. */
+const sharedMemory = "extern __shared__ __align__(16) char shared[];\n";
+
 /** Functions and entries of one unit of CUDA C, each text once. */
 export class UnitText {
   private readonly functions: Map<string, string> = new Map();
@@ -156,6 +160,7 @@ export class UnitText {
       ([text, name]) => `static __device__ __forceinline__ void ${name}${text}\n`,
     );
     const entries = [...this.entries].map(([text, name]) => text.replaceAll("@", name));
-    return [...functions, ...entries].join("\n");
+    if (entries.length === 0) return "";
+    return [sharedMemory, sortPair, ...functions, ...entries].join("\n");
   }
 }

@@ -5,6 +5,7 @@ import type { Graph } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Location, Schedule, Step } from "../schedule.ts";
+import { copyFunction } from "./copy-kernel.ts";
 import { contractionCall } from "./contraction-calls.ts";
 import type { CudaTarget, KernelArgument, RenderedStep } from "./kernel-code.ts";
 import { renderKernel } from "./kernel-renderer.ts";
@@ -27,6 +28,8 @@ import { renderSort } from "./sort-kernel.ts";
 /** Steps take turns in this much scratch memory, so that short ones need not wait for each other. */
 const SCRATCH_BYTES = 32 << 20;
 const ALIGNMENT = 256;
+/** Bytes up to which a copy takes no longer than a launch. */
+const SHORT_COPY = 1 << 20;
 
 const bytesOf = (node: Node): number => numel(node.shape) * dtypeBytes(node.dtype);
 const at = (place: Location, offset = 0): Operand => ({ place, offset });
@@ -79,15 +82,8 @@ class ScheduleWriter {
         return this.host(step);
       case "loop":
         return this.loop(step);
-      case "copy": {
-        const [from, to] = [at(step.from), at(step.to)];
-        const facts = { name: "copy", bytes: 2 * step.bytes, flops: 0 };
-        const touches = {
-          reads: [rangeOf(from, step.bytes)],
-          writes: [rangeOf(to, step.bytes)],
-        };
-        return this.list.addFixed({ kind: "copy", from, to, bytes: step.bytes, facts }, touches);
-      }
+      case "copy":
+        return this.copy(step);
       default:
         return step satisfies never;
     }
@@ -174,6 +170,20 @@ class ScheduleWriter {
     const rendered = renderKernel(step.epilogue, { target, placeOf: this.placeOf, writesState });
     const reads = [...step.reads, step.node];
     this.rendered(rendered, { ...step, reads });
+  }
+
+  /** Short copies are generated, so that they share launches. */
+  private copy({ from, to, bytes }: Extract<Step, { kind: "copy" }>): void {
+    const [source, target] = [at(from), at(to)];
+    const facts = { name: "copy", bytes: 2 * bytes, flops: 0 };
+    const touches = { reads: [rangeOf(source, bytes)], writes: [rangeOf(target, bytes)] };
+    if (bytes <= SHORT_COPY) {
+      const made = copyFunction(bytes);
+      const values = [source, target, { int: bytes }];
+      this.list.addWork({ function: made, arguments: values, touches, family: null, facts });
+    } else {
+      this.list.addFixed({ kind: "copy", from: source, to: target, bytes, facts }, touches);
+    }
   }
 
   /** The value with a buffer that a whole-buffer operand is a view of. */

@@ -63,6 +63,9 @@ const bitsType: Readonly<Record<DType, string>> = {
   bool: "u8",
 };
 
+/** What is sorted where a key has 64 bits. */
+export const sortPair: string = "struct sort_pair { u64 key; u32 at; };\n";
+
 /** How keys and positions travel together: in one word, or as a pair where the key is 64 bits. */
 function elementText(dtype: DType): { type: string; less: (a: string, b: string) => string } {
   if (dtype !== "f64") return { type: "u64", less: (a, b) => `${a} < ${b}` };

@@ -17,6 +17,7 @@ export function cudaTraits(target: CudaTarget): DeviceTraits {
     readsView: isMatmulReady,
     recomputeLimit: 48,
     loadCost: 16,
+    sharedCost: 2,
     repeatLimit: 20,
     fewestRows: 64,
     shortNest: 4096,
