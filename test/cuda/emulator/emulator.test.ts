@@ -224,7 +224,7 @@ describe.skipIf(obstacle !== null)("emulated device", () => {
     const { code, log } = compile(machine, entry("x[0] = unknown;"));
     expect(code).toBe(6);
     const line = devicePrelude.split("\n").length + 4;
-    expect(log).toMatch(new RegExp(`program:${line}:.*unknown`));
+    expect(log).toMatch(new RegExp(`program.cu\\(${line}\\): error: .*unknown`));
   });
 
   it("fails calls as told and lacks libraries", () => {

@@ -5,6 +5,9 @@ import { nativeFolder } from "./compiler.ts";
 
 let prelude: string | undefined;
 
+/** The declaration of dynamic shared memory, without which a device does not know `shared`. */
+const sharedPattern = /extern\s+__shared__[^;]*\bshared\[\];/g;
+
 /** An `extern "C" __global__` function: its launch bounds (0 if it has none), name and parameters. */
 const entryPattern =
   /extern\s+"C"\s+__global__\s+(?:__launch_bounds__\((\d+)[^)]*\)\s*)?void\s+(\w+)\s*\(([^)]*)\)/g;
@@ -53,12 +56,13 @@ export function unitText(cuda: string): string {
   const rest = cuda.startsWith(devicePrelude) ? cuda.slice(devicePrelude.length) : cuda;
   const line = cuda.length === rest.length ? 1 : devicePrelude.split("\n").length;
   const body = checkAlignment(rest)
-    .replaceAll(/extern\s+__shared__[^;]*\bshared\[\];/g, "")
+    .replaceAll(sharedPattern, "")
     .replaceAll(/extern\s+"C"/g, "");
   return [
+    rest.search(sharedPattern) >= 0 ? "#define EMU_SHARED" : "",
     `#line 1 "prelude.h"`,
     prelude,
-    `#line ${line} "program"`,
+    `#line ${line} "program.cu"`,
     body,
     `#line 1 "adapters"`,
     ...adapters,

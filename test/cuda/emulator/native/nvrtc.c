@@ -98,6 +98,29 @@ static int run_compiler(const char *output, const char *input, const char *log) 
   return status;
 }
 
+/* Messages as NVRTC writes them: `program.cu(12): error: …`, without folders and columns. */
+static char *device_log(const char *log) {
+  char *text = malloc(2 * strlen(log) + 1), *to = text;
+  for (const char *line = log; *line;) {
+    const char *end = strchr(line, '\n');
+    size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
+    const char *at = strstr(line, "program.cu:");
+    if (at != NULL && at < line + length && at[11] >= '0' && at[11] <= '9') {
+      char *rest;
+      long number = strtol(at + 11, &rest, 10), column = 0;
+      if (rest[0] == ':' && rest[1] >= '0' && rest[1] <= '9') column = strtol(rest + 1, &rest, 10);
+      (void)column;
+      to += sprintf(to, "program.cu(%ld)%.*s", number, (int)(line + length - rest), rest);
+    } else {
+      memcpy(to, line, length);
+      to += length;
+    }
+    line += length;
+  }
+  *to = 0;
+  return text;
+}
+
 static int compile(struct program *program) {
   static int serial;
   char object[700], stem[640], input[700], made[700], log[700];
@@ -120,6 +143,9 @@ static int compile(struct program *program) {
     free(program->log);
     program->log = read_file(log, &bytes);
     if (program->log == NULL) program->log = strdup("the C compiler could not be run");
+    char *plain = program->log;
+    program->log = device_log(plain);
+    free(plain);
     unlink(log);
     if (status != 0) {
       if (getenv("ATHANOR_EMULATOR_KEEP") == NULL) unlink(input);

@@ -27,10 +27,14 @@ struct emu_api {
   void (*fail)(const char *message);
 };
 static struct emu_api *emu;
+#ifdef EMU_SHARED
 static char *shared; /* dynamic shared memory, the same for every launch */
+#endif
 void emu_bind(struct emu_api *api) {
   emu = api;
+#ifdef EMU_SHARED
   shared = api->shared;
+#endif
 }
 
 #define DEVICE static inline

@@ -1,0 +1,24 @@
+import { afterEach, describe, expect } from "vitest";
+import { emulatorObstacle } from "../cuda/emulator/compiler.ts";
+import { emulatedBackend } from "../cuda/emulator/emulated-backend.ts";
+import { emulator } from "../cuda/emulator/emulator.ts";
+import type { Emulator } from "../cuda/emulator/emulator.ts";
+import { backendContract } from "./backend.ts";
+
+const obstacle = emulatorObstacle();
+
+describe.skipIf(obstacle !== null)(
+  `on an emulated card (${obstacle ?? "with a C compiler"})`,
+  () => {
+    let machine: Emulator | undefined;
+
+    afterEach(() => {
+      expect(machine?.takeProblems() ?? []).toEqual([]);
+    });
+
+    backendContract("cuda", () => {
+      machine ??= emulator();
+      return emulatedBackend(machine, { verify: true });
+    });
+  },
+);
