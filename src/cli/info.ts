@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { join } from "node:path";
+import { cuda, cudaInstallation } from "../backends/cuda/entry.ts";
+import type { CudaInstallation } from "../backends/cuda/entry.ts";
 import { formatBytes } from "../base/integers.ts";
 import { defaultDevice, deviceNames, startDevice } from "../engine/devices.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -11,6 +13,9 @@ import { packageVersion } from "./version.ts";
 interface DeviceReport {
   readonly name: string;
   readonly isDefault: boolean;
+  /** Name of the processor or card. */
+  readonly model?: string;
+  /** Threads, or a card's multiprocessors. */
   readonly threads?: number;
   readonly features?: readonly string[];
   readonly error?: string;
@@ -31,6 +36,8 @@ interface InfoReport {
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
   readonly devices: readonly DeviceReport[];
   readonly libraries: readonly LibraryReport[];
+  /** Null where there is no card. */
+  readonly cuda: CudaInstallation | null;
 }
 
 const optionalLibraries = [
@@ -41,6 +48,7 @@ const optionalLibraries = [
   ["csv-parse", "CSV files"],
   ["hyparquet", "Parquet files"],
   ["hyparquet-compressors", "compressed Parquet files"],
+  ["koffi", "CUDA cards"],
 ] as const;
 
 /** A package's version from its folder: not all packages let their package.json be imported. */
@@ -54,8 +62,8 @@ function libraryVersion(name: string): string | null {
 async function describeDevice(name: string): Promise<DeviceReport> {
   const isDefault = defaultDevice() === name;
   try {
-    const { threads, features } = (await startDevice(name, {})).info;
-    return { name, isDefault, threads, features };
+    const { name: model, threads, features } = (await startDevice(name, {})).info;
+    return { name, isDefault, model, threads, features };
   } catch (error) {
     return { name, isDefault, error: error instanceof Error ? error.message : String(error) };
   }
@@ -63,7 +71,8 @@ async function describeDevice(name: string): Promise<DeviceReport> {
 
 async function collectInfo(): Promise<InfoReport> {
   const devices: DeviceReport[] = [];
-  for (const name of deviceNames()) devices.push(await describeDevice(name));
+  const cards = Array.from({ length: cuda?.count() ?? 0 }, (_, i) => `cuda:${i}`).slice(1);
+  for (const name of [...deviceNames(), ...cards]) devices.push(await describeDevice(name));
   return {
     athanor: packageVersion(),
     node: process.versions.node,
@@ -76,14 +85,26 @@ async function collectInfo(): Promise<InfoReport> {
       purpose,
       version: libraryVersion(name),
     })),
+    cuda: cudaInstallation(),
   };
 }
 
-function deviceLine({ name, isDefault, threads = 0, features = [], error }: DeviceReport): string {
+function deviceLine(report: DeviceReport): string {
+  const { name, isDefault, model = "", threads = 0, features = [], error } = report;
   const label = `  ${name}${isDefault ? " (default)" : ""}`.padEnd(22);
   if (error !== undefined) return `${label}not usable: ${error}`;
+  if (name.startsWith("cuda")) {
+    return label + [model, `${threads} multiprocessors`, ...features].join(", ");
+  }
   const parts = [threads === 1 ? "1 thread" : `${threads} threads`, ...features];
   return label + parts.join(", ");
+}
+
+function formatCuda({ cacheFolder, libraries }: CudaInstallation): string {
+  const lines = libraries.map(({ missing, name, purpose, version }) => {
+    return `  ${`${name} ${version ?? ""}`.padEnd(20)}${missing ?? purpose}`;
+  });
+  return `\nCUDA:\n${lines.join("\n")}\n  ${"compiled kernels".padEnd(20)}${cacheFolder}\n`;
 }
 
 function formatInfo(info: InfoReport): string {
@@ -102,7 +123,7 @@ ${info.devices.map(deviceLine).join("\n")}
 
 Libraries:
 ${libraries.join("\n")}
-`;
+${info.cuda === null ? "" : formatCuda(info.cuda)}`;
 }
 
 /** `athanor info`. */

@@ -45,10 +45,15 @@ export interface CudaBackendOptions {
   /** Compiled kernels on disk, or null for none. @defaultValue in the person's cache folder */
   readonly cache?: KernelCache | null;
   /**
-   * Whether every launch is waited for and checked: slow, but errors name the kernel, and a wrong
-   * index is thrown by the run that met it. @defaultValue whether ATHANOR_CUDA_SYNC is 1
+   * Whether every launch is waited for: slow, but errors name the kernel.
+   * @defaultValue whether ATHANOR_CUDA_SYNC is 1
    */
   readonly synchronous?: boolean;
+  /**
+   * Whether a run that may meet a wrong index waits and throws; else the next read does.
+   * @defaultValue `synchronous`
+   */
+  readonly checksAtOnce?: boolean;
 }
 
 /** Graph → launches; a parameter, so that tests can bring programs of their own. */
@@ -117,6 +122,7 @@ export class CudaBackend implements Backend {
       errors: this.errors,
       binder: { ffi, device, staging, libraries: this.executors },
       isSynchronous,
+      checksAtOnce: options.checksAtOnce ?? isSynchronous,
       reserveArena: (bytes) => this.reserveArena(bytes),
       isRunning: false,
       isDisposed: false,

@@ -32,7 +32,7 @@ export function versionText(version: number): string {
   return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
 }
 
-const rerun = "run again with ATHANOR_CUDA_SYNC=1, which names the kernel";
+const rerun = "start it again with ATHANOR_CUDA_SYNC=1, which names the kernel";
 
 type MakeError = (failed: FailedCall) => AthanorError;
 
@@ -103,8 +103,9 @@ function sticky(failed: FailedCall): AthanorError {
   const work = failed.pending === "" ? failed.detail : failed.pending;
   return new DeviceError(
     `cuda: ${describe(failed)}; a kernel failed and the CUDA context is dead` +
-      `${work === "" ? "" : `; it was issued by ${work}`}; ${rerun}, in a new process: ` +
-      "this one cannot use the card any more",
+      `${work === "" ? "" : `; it was issued by ${work}`}; ` +
+      `${work.startsWith("kernel ") ? "please report this" : rerun}; this process cannot use ` +
+      "the card any more",
     { details: { code: failed.code, call: failed.call, pending: failed.pending } },
   );
 }

@@ -28,6 +28,8 @@ export interface ProgramHost {
   readonly binder: Omit<LaunchBinder, "kernel">;
   /** Whether the device is waited for after every launch, so that a failure names its kernel. */
   readonly isSynchronous: boolean;
+  /** Whether runs wait to see if their kernels met a wrong index. */
+  readonly checksAtOnce: boolean;
   /** Makes the arena so large. @throws {OutOfMemoryError} */
   reserveArena(bytes: number): void;
   /** Whether some program runs now. */
@@ -199,7 +201,7 @@ export class CudaProgram implements Program {
   }
 
   private finish(): void {
-    if (this.host.isSynchronous) this.host.errors.checkNow(this.host.staging);
+    if (this.host.checksAtOnce) this.host.errors.checkNow(this.host.staging);
   }
 
   /** Waits after every launch, so that an error is met at the launch that caused it. */
