@@ -31,10 +31,15 @@ export interface Command {
   /** Paragraphs of its own help. */
   readonly description: string;
   readonly flags: Readonly<Record<string, Flag>>;
+  /**
+   * What follows the flags, such as `<script> [arguments]`: everything from the first word that is
+   * no flag on is handed on as it is.
+   */
+  readonly operands?: string;
   /** Command lines (after the program's name) with what they do. */
   readonly examples: readonly (readonly [command: string, meaning: string])[];
   /** Returns the exit code. */
-  run(values: FlagValues, terminal: Terminal): Promise<number>;
+  run(values: FlagValues, terminal: Terminal, operands: readonly string[]): Promise<number>;
 }
 
 /** The command line is wrong: exit code 2 instead of 1. */
@@ -55,6 +60,21 @@ export function didYouMean(
 ): string {
   const nearest = nearestKey(given, candidates);
   return nearest === undefined ? advice : `did you mean ${prefix}${nearest}?`;
+}
+
+/** Cuts the arguments of a command into its flags and its operands. */
+export function splitOperands(
+  { flags, operands }: Command,
+  args: readonly string[],
+): { readonly own: readonly string[]; readonly operands: readonly string[] } {
+  if (operands === undefined) return { own: args, operands: [] };
+  let at = 0;
+  while (at < args.length && args[at].startsWith("-") && args[at] !== "--") {
+    const name = args[at].slice(2);
+    const takesValue = Object.hasOwn(flags, name) && flags[name].type !== undefined;
+    at += takesValue ? 2 : 1;
+  }
+  return { own: args.slice(0, at), operands: args.slice(args[at] === "--" ? at + 1 : at) };
 }
 
 /**

@@ -62,7 +62,8 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.
 /** The help of one command. */
 export function commandHelp(command: Command): string {
   const paragraphs = command.description.split("\n\n").map((text) => wrap(text, ""));
-  return `Usage: athanor ${command.name} [flags]
+  const operands = command.operands === undefined ? "" : ` ${command.operands}`;
+  return `Usage: athanor ${command.name} [flags]${operands}
 
 ${paragraphs.join("\n\n")}
 

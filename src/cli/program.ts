@@ -1,13 +1,14 @@
 import { AthanorError } from "../base/errors.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command, Terminal } from "./command.ts";
-import { CommandLineError, commonFlags, didYouMean, parseFlags } from "./command.ts";
+import { CommandLineError, commonFlags, didYouMean, parseFlags, splitOperands } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { infoCommand } from "./info.ts";
+import { runCommand } from "./run.ts";
 import { trainDigitsCommand } from "./train-digits.ts";
 import { packageVersion } from "./version.ts";
 
-const commands: readonly Command[] = [infoCommand, trainDigitsCommand, benchCommand];
+const commands: readonly Command[] = [infoCommand, trainDigitsCommand, runCommand, benchCommand];
 
 /** Runs a command line and returns its exit code: 0 done, 1 failed, 2 wrong, 130 interrupted. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -24,7 +25,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   }
 }
 
-async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
+async function dispatch(given: readonly string[], terminal: Terminal): Promise<number> {
+  const { args, operands } = withoutOperands(given);
   const words = args.slice(0, wordCount(args));
   const isAsked = (flag: string, short: string): boolean =>
     args.includes(flag) || args.includes(short);
@@ -52,7 +54,18 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<nu
   }
   const chosen = command ?? requireCommand(words);
   const rest = args.slice(chosen.name.split(" ").length);
-  return chosen.run(parseFlags(chosen, rest), terminal);
+  return chosen.run(parseFlags(chosen, rest), terminal, operands);
+}
+
+/** The program's own arguments, and those that a command hands on to another program. */
+function withoutOperands(given: readonly string[]): {
+  readonly args: readonly string[];
+  readonly operands: readonly string[];
+} {
+  const command = commands.find(({ name }) => name === given[0]);
+  if (command === undefined) return { args: given, operands: [] };
+  const { own, operands } = splitOperands(command, given.slice(1));
+  return { args: [given[0], ...own], operands };
 }
 
 /** How many words stand before the first flag. */

@@ -73,6 +73,13 @@ describe("athanor", () => {
     `);
   });
 
+  it("teaches a command that runs another program", async () => {
+    const { code, out } = await athanor("run", "--help");
+    expect(code).toBe(0);
+    expect(out).toContain("Usage: athanor run [flags] <script> [arguments]\n");
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
   it("shows its version", async () => {
     const { version } = manifest as unknown as { readonly version: string };
     for (const flag of ["--version", "-v"]) {
@@ -89,7 +96,7 @@ describe("athanor", () => {
   it.each<[string, string]>([
     [
       "train digit",
-      'one of info, train digits, bench, got "train digit"; did you mean train digits?',
+      'one of info, train digits, run, bench, got "train digit"; did you mean train digits?',
     ],
     ["train", 'got "train"; say which: train digits'],
     ["inof", 'got "inof"; did you mean info?'],
@@ -109,6 +116,11 @@ describe("athanor", () => {
     ["train digits --out=", "--out needs a value, got none; write --out folder"],
     ["train digits --resume=no", '--resume takes no value, got "no"; write --resume'],
     ["bench --fliter gemm", "flags must be known, got --fliter; did you mean --filter?"],
+    ["run --nproc 2", "a script must follow the flags, got none"],
+    ["run --nproc x train.js", '--nproc must be an integer of at least 1, got "x"'],
+    ["run --ncpus 2 train.js", "flags must be known, got --ncpus"],
+    ["run --nnodes 2 --node-rank 2 package.json", "--node-rank must be below --nnodes, got 2 of 2"],
+    ["run --nnodes 2 package.json", "2 machines need --master-addr, got none"],
     ["train digits --device wsm", 'got "wsm"; did you mean wasm?'],
   ])("refuses: athanor %s", async (line, message) => {
     const { code, out, error } = await athanor(...line.split(" "));
@@ -141,7 +153,11 @@ describe("athanor info", () => {
     const info: unknown = JSON.parse((await athanor("info", "--json")).out);
     expect(info).toMatchObject({
       node: process.versions.node,
-      devices: [{ name: "wasm", threads: expect.any(Number) }, { name: "reference" }],
+      devices: [
+        { name: "wasm", threads: expect.any(Number) },
+        { name: "reference" },
+        { name: "cuda" },
+      ],
       libraries: expect.arrayContaining([
         expect.objectContaining({ name: "mnist", version: "1.1.0" }),
         // Its package.json cannot be imported.
