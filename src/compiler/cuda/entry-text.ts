@@ -17,6 +17,11 @@ export function parameterTypes(text: string): string[] {
   return all.slice(0, -1).map((parameter) => parameter.trim().replace(/\w+$/, "").trim());
 }
 
+/** Words a call takes: one per parameter, the block number left out. */
+function widthOf({ function: { text } }: Piece): number {
+  return parameterTypes(text).length;
+}
+
 /** `name(casts of eight-byte words from index `at` on, block)`. */
 function callOf({ name, function: { text } }: Piece, word: (i: number) => string, block: string) {
   const values = parameterTypes(text).map((type, i) => `(${type})${word(i)}`);
@@ -38,7 +43,7 @@ function runsOf(pieces: readonly Piece[]): Run[] {
     const last = runs.at(-1);
     if (last !== undefined && last.piece.name === piece.name) last.count++;
     else runs.push({ piece, count: 1, firstWord: word, firstPiece: i });
-    word += piece.function.arguments.length;
+    word += widthOf(piece);
   });
   return runs;
 }
@@ -48,7 +53,7 @@ function runsOf(pieces: readonly Piece[]): Run[] {
  * found by bisection, so that a hundred parameter updates cost seven comparisons.
  */
 function runText(run: Run, starts: number): string {
-  const width = run.piece.function.arguments.length;
+  const width = widthOf(run.piece);
   const { firstPiece, firstWord, count } = run;
   if (count === 1) {
     const block = firstPiece === 0 ? "b" : `b - (unsigned)w.w[${starts + firstPiece}]`;
@@ -78,7 +83,7 @@ export function firstBlocks(pieces: readonly Piece[]): number[] {
 
 /** Words of an entry's parameter block. */
 export function entryWords(pieces: readonly Piece[]): number {
-  const own = pieces.reduce((sum, piece) => sum + piece.function.arguments.length, 0);
+  const own = pieces.reduce((sum, piece) => sum + widthOf(piece), 0);
   return pieces.length === 1 ? own : own + pieces.length;
 }
 
