@@ -142,7 +142,7 @@ class ScheduleWriter {
   private argument(argument: KernelArgument, scratch: Operand): EntryArgument {
     switch (argument.kind) {
       case "value":
-        return at(this.locationOf(argument.value));
+        return at(this.locationOf(this.valueUnder(argument.value)));
       case "scratch":
         return { place: scratch.place, offset: scratch.offset + argument.offset };
       case "errors":
@@ -231,6 +231,9 @@ class ScheduleWriter {
   }
 }
 
+/** What functions see as `shared`: memory whose size the launch says. */
+const sharedMemory = "extern __shared__ __align__(16) char shared[];";
+
 /** Writes one program. `merges: false` gives every step launches of its own. */
 export function writeProgram(
   _graph: Graph,
@@ -250,7 +253,7 @@ export function writeProgram(
   const launches = new ScheduleWriter(unit, plan).write();
   const text = unit.text.finish();
   return {
-    source: text === "" ? "" : `${cudaPrelude}\n${text}`,
+    source: text === "" ? "" : `${cudaPrelude}\n${sharedMemory}\n${text}`,
     launches,
     temporaryBytes: plan.temporaryBytes,
     scratchBytes: unit.scratchBytes,
