@@ -15,6 +15,7 @@ import type {
 } from "../../runtime/backend.ts";
 import { createArena } from "./arena.ts";
 import type { Arena } from "./arena.ts";
+import type { CudaCommunication } from "./communication.ts";
 import { CudaBuffer } from "./buffer.ts";
 import { CudaDevice } from "./device.ts";
 import { ErrorWords } from "./error-words.ts";
@@ -151,6 +152,20 @@ export class CudaBackend implements Backend {
       ],
     };
     return this.knownInfo;
+  }
+
+  /** What is needed to move buffers of this card to others. */
+  communication(): CudaCommunication {
+    this.enter("communication");
+    const { device, ffi, libraries } = this;
+    return {
+      ffi,
+      libraries,
+      driver: device.driver,
+      stream: device.stream,
+      activate: () => this.enter("communication"),
+      address: (buffer) => this.own(buffer, "communication").address,
+    };
   }
 
   supports(_dtype: DType): boolean {

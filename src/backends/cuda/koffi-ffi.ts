@@ -6,6 +6,8 @@ import type { Ffi, ForeignFunction, ForeignLibrary, ForeignValue } from "./ffi.t
 interface Koffi {
   load(path: string): KoffiLibrary;
   alias(name: string, type: string): unknown;
+  struct(name: string, members: Readonly<Record<string, unknown>>): unknown;
+  array(type: string, length: number): unknown;
   address(view: ArrayBufferView): bigint;
   view(address: number, bytes: number): ArrayBuffer;
 }
@@ -70,6 +72,8 @@ class KoffiFfi implements Ffi {
   constructor(koffi: Koffi) {
     this.koffi = koffi;
     for (const [name, type] of Object.entries(aliases)) koffi.alias(name, type);
+    // NCCL takes it by value: { internal: Uint8Array of 128 bytes }.
+    koffi.struct("ncclUniqueId", { internal: koffi.array("uint8_t", 128) });
   }
 
   open(path: string): ForeignLibrary {
