@@ -1,0 +1,11 @@
+import { describe } from "vitest";
+import { createCudaBackend } from "../../src/backends/cuda/create.ts";
+import { backendContract } from "./backend.ts";
+
+/** A card of this machine: `ATHANOR_CONTRACT_DEVICE=cuda` (or cuda:1) runs the suite on it. */
+const device = process.env["ATHANOR_CONTRACT_DEVICE"] ?? "";
+
+describe.skipIf(!device.startsWith("cuda"))("on a card (ATHANOR_CONTRACT_DEVICE=cuda)", () => {
+  const ordinal = Number(device.split(":")[1] ?? 0);
+  backendContract(device, () => createCudaBackend({ ordinal, verify: true }));
+});
