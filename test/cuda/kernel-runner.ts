@@ -2,6 +2,7 @@ import { Driver, readText } from "../../src/backends/cuda/driver.ts";
 import { FunctionTable } from "../../src/backends/cuda/function-table.ts";
 import { nvrtcPrototypes } from "../../src/backends/cuda/prototypes.ts";
 import { ReferenceBackend } from "../../src/backends/reference/backend.ts";
+import { attentionKernel } from "../../src/compiler/cuda/attention-kernel.ts";
 import { entryText } from "../../src/compiler/cuda/entry-text.ts";
 import type {
   CudaTarget,
@@ -58,6 +59,7 @@ function locate(plan: Schedule, value: Node): Location {
 export function renderGraph(graph: Graph, target: CudaTarget = testTarget): Rendered {
   const plan = planProgram(graph, { traits: cudaTraits(target), verify: true });
   const steps = plan.steps.flatMap((step) => {
+    if (step.kind === "attention") return [attentionKernel(step, target)];
     if (step.kind !== "kernel") return [];
     return [renderStep(plan, step, target)];
   });

@@ -138,6 +138,7 @@ export class CudaBackend implements Backend {
       libraries: (["cublasLt", "cudnn"] as const).filter(
         (name) => this.libraries.find(name) !== null,
       ),
+      doesAttention: (call) => this.executors.supports(call),
     };
     return this.knownTarget;
   }
@@ -314,7 +315,11 @@ export class CudaBackend implements Backend {
     this.host.isDisposed = true;
     this.buffers.clear();
     this.liveBytes = 0;
-    if (this.device.driver.isDead) return;
+    if (!this.device.driver.isDead) this.disposeMemory();
+    this.device.dispose();
+  }
+
+  private disposeMemory(): void {
     this.device.activate();
     this.device.synchronize();
     this.executors.dispose();
@@ -322,7 +327,6 @@ export class CudaBackend implements Backend {
     this.staging.dispose();
     this.arena.dispose();
     this.pool.dispose();
-    this.device.dispose();
   }
 
   /** Memory from the pool, after everything kept for later was given up if need be. */

@@ -7,7 +7,12 @@ import { numel } from "../../ir/shape.ts";
 import type { StridedView } from "../lower.ts";
 import type { Step } from "../schedule.ts";
 import type { CudaTarget, RenderedStep } from "./kernel-code.ts";
-import type { ConvolutionCall, ConvolutionTensor, MatmulCall } from "./library-calls.ts";
+import type {
+  ConvolutionCall,
+  ConvolutionTensor,
+  LibraryCall,
+  MatmulCall,
+} from "./library-calls.ts";
 import { contractionFacts } from "./contraction-facts.ts";
 import { matmulKernel } from "./matmul-kernel.ts";
 import { matmulShape, packedStrides } from "./matmul-shape.ts";
@@ -17,7 +22,7 @@ import type { LaunchFacts } from "./program-code.ts";
 
 /** A library call, and the values it is called with. */
 export interface PlacedCall {
-  readonly call: MatmulCall | ConvolutionCall;
+  readonly call: LibraryCall;
   /** In the order the call's type documents; offsets in bytes from the start of the value. */
   readonly operands: readonly { readonly value: Node; readonly offset: number }[];
   readonly facts: LaunchFacts;

@@ -1,4 +1,5 @@
 import type { Node } from "../../ir/node.ts";
+import type { AttentionCall } from "./library-calls.ts";
 
 /** What the card can do, as far as generated code depends on it. */
 export interface CudaTarget {
@@ -12,6 +13,8 @@ export interface CudaTarget {
   readonly cacheBytes: number;
   /** Libraries programs may call; generated kernels take the place of others. All if not said. */
   readonly libraries?: readonly ("cublasLt" | "cudnn")[];
+  /** Whether a library does an attention call; generated kernels do those of which it is not said. */
+  readonly doesAttention?: (call: AttentionCall) => boolean;
 }
 
 /** An argument of a generated function, in the order of its parameters. */

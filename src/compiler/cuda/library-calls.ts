@@ -57,9 +57,10 @@ export interface AttentionTensor {
 }
 
 /**
- * Scaled dot product attention. Operands of the forward pass: q, k, v, (bias), out, stats (f32
- * [B, H, L], the logarithm of each row's sum of exponentials); of the backward pass: q, k, v,
- * (bias), out, stats, dOut, dQ, dK, dV.
+ * Scaled dot product attention without a bias. Operands of the forward pass: q, k, v, out and, if
+ * they are kept, stats (f32 [B, H, L], the logarithm of each row's sum of exponentials); of the
+ * backward pass: q, k, v, out, stats, dOut, dQ, dK, dV. Gradients of q, k and v are contiguous as
+ * [B, L, H, D].
  */
 export interface AttentionCall {
   readonly kind: "attention";
@@ -70,8 +71,11 @@ export interface AttentionCall {
   readonly query: AttentionTensor;
   readonly key: AttentionTensor;
   readonly value: AttentionTensor;
-  readonly bias: AttentionTensor | null;
   readonly out: AttentionTensor;
+  /** Whether the forward pass stores the logarithms. */
+  readonly keepsStats: boolean;
+  /** The gradient of out, in the backward pass. */
+  readonly outGrad: AttentionTensor | null;
 }
 
 /** Work a vendor library does. */

@@ -5,8 +5,10 @@ import type { Graph } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Location, Schedule, Step } from "../schedule.ts";
+import { attentionCall } from "./attention-call.ts";
 import { copyFunction } from "./copy-kernel.ts";
 import { contractionCall } from "./contraction-calls.ts";
+import type { PlacedCall } from "./contraction-calls.ts";
 import type { CudaTarget, KernelArgument, RenderedStep } from "./kernel-code.ts";
 import { renderKernel } from "./kernel-renderer.ts";
 import { LaunchList, UnitText } from "./launch-list.ts";
@@ -77,7 +79,7 @@ class ScheduleWriter {
       case "scatter":
         return this.rendered(renderScatter(step.node, step.operands), step);
       case "attention":
-        throw new CompileError("cuda: attention must be composed before it is scheduled");
+        return this.placed(attentionCall(step, this.unit.target), step);
       case "custom":
         return this.host(step);
       case "loop":
@@ -155,15 +157,17 @@ class ScheduleWriter {
     }
   }
 
+  /** What a library does, or a generated kernel in its place. */
+  private placed(made: PlacedCall | RenderedStep, step: Step): void {
+    if ("functions" in made) return this.rendered(made, step);
+    const operands = made.operands.map(({ value, offset }) => at(this.locationOf(value), offset));
+    const { facts } = made;
+    const launch: Launch = { kind: "library", call: made.call, operands, facts };
+    this.list.addFixed(launch, this.touches(step));
+  }
+
   private contraction(step: Extract<Step, { kind: "contraction" }>): void {
-    const made = contractionCall(step, this.unit.target);
-    if ("functions" in made) this.rendered(made, step);
-    else {
-      const operands = made.operands.map(({ value, offset }) => at(this.locationOf(value), offset));
-      const { facts } = made;
-      const launch: Launch = { kind: "library", call: made.call, operands, facts };
-      this.list.addFixed(launch, this.touches(step));
-    }
+    this.placed(contractionCall(step, this.unit.target), step);
     if (step.epilogue === null) return;
     const writesState = step.writes.some((node) => this.locationOf(node).kind === "input");
     const { target } = this.unit;

@@ -1,5 +1,6 @@
 import type { Node } from "../../ir/node.ts";
 import type { DeviceTraits } from "../device-traits.ts";
+import { hasAttentionKernel } from "./attention-kernel.ts";
 import { isLibraryConvolution, isMatmulReady } from "./contraction-calls.ts";
 import type { CudaTarget } from "./kernel-code.ts";
 
@@ -12,7 +13,7 @@ export function cudaTraits(target: CudaTarget): DeviceTraits {
     hasContraction: (node: Node) => node.op === "dot" || isLibraryConvolution(node, target),
     convolvesByProducts: true,
     prefersChannelsLast: (node) => node.dtype === "f16" || node.dtype === "bf16",
-    hasAttention: () => false,
+    hasAttention: (node: Node) => hasAttentionKernel(node, target),
     hasRowScatter: true,
     readsView: isMatmulReady,
     recomputeLimit: 48,
