@@ -18,7 +18,7 @@ describe.skipIf(obstacle !== null)(
 
     backendContract("cuda", () => {
       machine ??= emulator();
-      return emulatedBackend(machine, { verify: true });
+      return emulatedBackend(machine, { verify: true, checksAtOnce: true });
     });
   },
 );

@@ -15,6 +15,7 @@ import { LaunchList, UnitText } from "./launch-list.ts";
 import { loopLaunch } from "./loop-launch.ts";
 import { rangeOf } from "./memory-ranges.ts";
 import type { Range, Touches } from "./memory-ranges.ts";
+import { PlaceAlignment } from "./place-alignment.ts";
 import { cudaPrelude } from "./prelude.ts";
 import type {
   CudaProgramCode,
@@ -25,6 +26,7 @@ import type {
   Operand,
 } from "./program-code.ts";
 import { renderScatter } from "./scatter-kernel.ts";
+import type { RenderOptions } from "./render-options.ts";
 import { renderSort } from "./sort-kernel.ts";
 
 /** Steps take turns in this much scratch memory, so that short ones need not wait for each other. */
@@ -52,10 +54,12 @@ class ScheduleWriter {
   private readonly unit: Unit;
   private readonly plan: Schedule;
   private readonly list: LaunchList;
+  private readonly alignment: PlaceAlignment;
 
-  constructor(unit: Unit, plan: Schedule) {
+  constructor(unit: Unit, plan: Schedule, alignment: PlaceAlignment = PlaceAlignment.program) {
     this.unit = unit;
     this.plan = plan;
+    this.alignment = alignment;
     this.list = new LaunchList(unit.merges);
   }
 
@@ -67,9 +71,7 @@ class ScheduleWriter {
   private step(step: Step): void {
     switch (step.kind) {
       case "kernel": {
-        const writesState = step.writes.some((node) => this.locationOf(node).kind === "input");
-        const { target } = this.unit;
-        const rendered = renderKernel(step.kernel, { target, placeOf: this.placeOf, writesState });
+        const rendered = renderKernel(step.kernel, this.options(step));
         return this.rendered(rendered, step);
       }
       case "contraction":
@@ -104,6 +106,17 @@ class ScheduleWriter {
       ? `temporary ${location.offset}`
       : `${location.kind} ${location.index}`;
   };
+
+  /** What kernels of a step need to know of the program. */
+  private options({ writes }: Step): RenderOptions {
+    const { alignment, placeOf } = this;
+    return {
+      target: this.unit.target,
+      placeOf,
+      writesState: writes.some((node) => this.locationOf(node).kind === "input"),
+      alignmentOf: (node) => alignment.at(at(this.locationOf(node))),
+    };
+  }
 
   private touches(step: Step): Touches {
     const range = (node: Node): Range => rangeOf(at(this.locationOf(node)), bytesOf(node));
@@ -169,9 +182,7 @@ class ScheduleWriter {
   private contraction(step: Extract<Step, { kind: "contraction" }>): void {
     this.placed(contractionCall(step, this.unit.target), step);
     if (step.epilogue === null) return;
-    const writesState = step.writes.some((node) => this.locationOf(node).kind === "input");
-    const { target } = this.unit;
-    const rendered = renderKernel(step.epilogue, { target, placeOf: this.placeOf, writesState });
+    const rendered = renderKernel(step.epilogue, this.options(step));
     const reads = [...step.reads, step.node];
     this.rendered(rendered, { ...step, reads });
   }
@@ -181,7 +192,8 @@ class ScheduleWriter {
     const [source, target] = [at(from), at(to)];
     const facts = { name: "copy", bytes: 2 * bytes, flops: 0 };
     const touches = { reads: [rangeOf(source, bytes)], writes: [rangeOf(target, bytes)] };
-    if (bytes <= SHORT_COPY) {
+    const isAligned = [source, target].every((place) => this.alignment.at(place) >= 16);
+    if (bytes <= SHORT_COPY && isAligned) {
       const made = copyFunction(bytes);
       const values = [source, target, { int: bytes }];
       this.list.addWork({ function: made, arguments: values, touches, family: null, facts });
@@ -223,8 +235,10 @@ class ScheduleWriter {
   }
 
   private loop(step: Extract<Step, { kind: "loop" }>): void {
-    const body = new ScheduleWriter(this.unit, step.body).write();
     const sourceOf = (i: number): Operand => at(this.locationOf(this.valueUnder(step.node.src[i])));
+    const { inputs, outputs, temporaries } = loopLaunch(step, [], this.locationOf, sourceOf);
+    const alignment = this.alignment.body(inputs, outputs, temporaries);
+    const body = new ScheduleWriter(this.unit, step.body, alignment).write();
     const launch = loopLaunch(step, body, this.locationOf, sourceOf);
     if (step.node.attrs.conditional) this.unit.isCapturable = false;
     const { reads, writes } = this.touches(step);
