@@ -190,6 +190,7 @@ class ScheduleWriter {
   /** Short copies are generated, so that they share launches. */
   private copy({ from, to, bytes }: Extract<Step, { kind: "copy" }>): void {
     const [source, target] = [at(from), at(to)];
+    if (bytes === 0) return;
     const facts = { name: "copy", bytes: 2 * bytes, flops: 0 };
     const touches = { reads: [rangeOf(source, bytes)], writes: [rangeOf(target, bytes)] };
     const isAligned = [source, target].every((place) => this.alignment.at(place) >= 16);
