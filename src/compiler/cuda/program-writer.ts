@@ -43,6 +43,7 @@ interface Unit {
   readonly target: CudaTarget;
   readonly text: UnitText;
   readonly merges: boolean;
+  readonly allowTf32: boolean;
   scratchBytes: number;
   nextScratch: number;
   isCapturable: boolean;
@@ -180,7 +181,7 @@ class ScheduleWriter {
   }
 
   private contraction(step: Extract<Step, { kind: "contraction" }>): void {
-    this.placed(contractionCall(step, this.unit.target), step);
+    this.placed(contractionCall(step, this.unit.target, this.unit.allowTf32), step);
     if (step.epilogue === null) return;
     const rendered = renderKernel(step.epilogue, this.options(step));
     const reads = [...step.reads, step.node];
@@ -189,6 +190,7 @@ class ScheduleWriter {
 
   /** Short copies are generated, so that they share launches. */
   private copy({ from, to, bytes }: Extract<Step, { kind: "copy" }>): void {
+    if (bytes === 0) return;
     const [source, target] = [at(from), at(to)];
     if (bytes === 0) return;
     const facts = { name: "copy", bytes: 2 * bytes, flops: 0 };
@@ -258,12 +260,13 @@ export function writeProgram(
   _graph: Graph,
   plan: Schedule,
   target: CudaTarget,
-  merges: boolean,
+  { merges, allowTf32 }: { readonly merges: boolean; readonly allowTf32: boolean },
 ): CudaProgramCode {
   const unit: Unit = {
     target,
     text: new UnitText(),
     merges,
+    allowTf32,
     scratchBytes: 0,
     nextScratch: 0,
     isCapturable: true,
