@@ -55,6 +55,9 @@ const shapesOf: Readonly<Record<string, (scene: Scene) => Node | Node[]>> = {
   "rows normalised": ({ input }) => normalized(input([9, 300]), [1]),
   "long rows normalised": ({ input }) => normalized(input([3, 5000]), [1]),
   "columns normalised": ({ input }) => normalized(input([300, 12]), [0]),
+  "tall columns normalised": ({ input }) => normalized(input([1500, 64]), [0]),
+  "a long row's sum": ({ input }) => b.reduceSum(input([1, 40_001], "unit"), [1]),
+  "two long rows' maxima": ({ input }) => b.extremum("reduceMax", input([2, 40_000]), [1]),
   "channels normalised": ({ input }) => normalized(input([8, 3, 12, 20]), [0, 2, 3]),
   "the first index of maxima": ({ input }) => b.argmax(input([7, 300]), 1),
   windows: ({ input }) => {

@@ -49,11 +49,14 @@ const THREADS = 256;
 /** Widest vector a thread loads at once. */
 const VECTOR_BYTES = 16;
 const MOST_LANES = 8;
-/** Blocks per multiprocessor below which the items of rows are shared by several blocks. */
-const BLOCKS_WANTED = 2;
-/** Items a thread must have left when rows are shared. */
-const ITEMS_WANTED = 4;
-const MOST_PARTS = 128;
+/** Blocks per multiprocessor that keep the memory busy. */
+const BLOCKS_WANTED = 4;
+/** Items per thread of a row that registers can keep between phases. */
+const ITEMS_KEPT = 8;
+/** Items a thread must have left when blocks share rows, and must have had before. */
+const ITEMS_LEFT = 4;
+const ITEMS_SHARED = 16;
+const MOST_PARTS = 1024;
 
 type Load = Extract<Expression, { kind: "load" }>;
 
@@ -193,26 +196,46 @@ function isFlat(kernel: Kernel, outer: readonly Loop[], inner: readonly Loop[]):
   });
 }
 
-/** Threads per row and rows per block. */
-function shareRows(
-  horizontal: boolean,
-  rowCount: number,
-  itemCount: number,
-  target: CudaTarget,
-): { group: number; rows: number } {
-  if (!horizontal) {
-    const rows = Math.min(32, powerAtLeast(rowCount));
-    const group = Math.min(THREADS / rows, powerAtLeast(divideUp(itemCount, ITEMS_WANTED)));
-    return { group, rows: group === 1 ? THREADS : rows };
-  }
-  if (itemCount > 32 * 8) {
-    const group = Math.min(1024, Math.max(128, powerAtLeast(divideUp(itemCount, 8))));
-    return { group, rows: 1 };
+/** Threads per row, rows per block, and blocks per row. */
+interface Shares {
+  readonly group: number;
+  readonly rows: number;
+  readonly parts: number;
+}
+
+/** Blocks that share each row so that there are enough of them; 1 if rows are short or many. */
+function partsOf(rowBlocks: number, group: number, itemCount: number, target: CudaTarget): number {
+  const wanted = BLOCKS_WANTED * target.multiprocessors;
+  if (rowBlocks >= target.multiprocessors || itemCount <= group * ITEMS_SHARED) return 1;
+  const room = Math.floor(itemCount / (group * ITEMS_LEFT));
+  return Math.max(1, Math.min(divideUp(wanted, rowBlocks), room, MOST_PARTS));
+}
+
+/** Rows whose neighbouring elements belong to neighbouring threads. */
+function shareRows(rowCount: number, itemCount: number, target: CudaTarget): Shares {
+  if (itemCount > 32 * ITEMS_KEPT) {
+    const isMany = rowCount >= target.multiprocessors;
+    if (!isMany && itemCount > 1024 * ITEMS_KEPT) {
+      const parts = partsOf(rowCount, THREADS, itemCount, target);
+      return { group: THREADS, rows: 1, parts };
+    }
+    const kept = isMany ? ITEMS_KEPT : 1;
+    const group = Math.min(1024, Math.max(128, powerAtLeast(divideUp(itemCount, kept))));
+    return { group, rows: 1, parts: 1 };
   }
   const group = Math.min(32, powerAtLeast(itemCount));
   const perWarp = 32 / group;
   const warps = Math.min(8, powerAtLeast(divideUp(rowCount, perWarp * target.multiprocessors)));
-  return { group, rows: perWarp * warps };
+  return { group, rows: perWarp * warps, parts: 1 };
+}
+
+/** Columns: neighbouring threads work on neighbouring rows, and meet those that share theirs. */
+function shareColumns(rowCount: number, itemCount: number, target: CudaTarget): Shares {
+  const rows = Math.min(32, powerAtLeast(rowCount));
+  const group = Math.min(THREADS / rows, powerAtLeast(divideUp(itemCount, ITEMS_LEFT)));
+  if (group === 1) return { group, rows: THREADS, parts: 1 };
+  const parts = partsOf(divideUp(rowCount, rows), group, itemCount, target);
+  return { group, rows, parts };
 }
 
 /** Decides who computes what. */
@@ -239,19 +262,10 @@ export function planKernel(
   const rowCount = count(outer);
   const itemCount = count(inner);
   const alone = inner.length === 0 || kernel.sequential;
-  const { group, rows } = alone
-    ? { group: 1, rows: THREADS }
-    : shareRows(horizontal, rowCount, itemCount, target);
-  const rowBlocks = divideUp(rowCount, rows);
-  const reduces = kernel.phases.some((phase) =>
-    phase.statements.some((statement) => statement.kind === "reduce"),
-  );
-  const wantedBlocks = BLOCKS_WANTED * target.multiprocessors;
-  const room = Math.floor(itemCount / (group * ITEMS_WANTED));
-  const parts =
-    alone || !reduces || rowBlocks >= wantedBlocks / 2
-      ? 1
-      : Math.max(1, Math.min(divideUp(wantedBlocks, rowBlocks), room, MOST_PARTS));
+  const share = horizontal ? shareRows : shareColumns;
+  const { group, rows, parts } = alone
+    ? { group: 1, rows: THREADS, parts: 1 }
+    : share(rowCount, itemCount, target);
   return {
     outer,
     inner,
@@ -265,7 +279,7 @@ export function planKernel(
     itemCount,
     rounds: divideUp(itemCount, group * parts),
     threads: group * rows,
-    blocks: rowBlocks * parts,
+    blocks: divideUp(rowCount, rows) * parts,
     wide: needsWideIndices(kernel, accesses),
     flat: isFlat(kernel, outer, inner),
   };

@@ -1,21 +1,41 @@
 import { roundUp } from "../../base/integers.ts";
+import { dtypeBytes } from "../../ir/dtype.ts";
+import type { DType } from "../../ir/dtype.ts";
+import type { Node } from "../../ir/node.ts";
+import type { Form } from "../affine.ts";
+import { formKey, normalizeForm } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
+import { phaseExpressions } from "../loops.ts";
+import { hasDynamic, isUnsafe } from "./expression-code.ts";
 import type { CudaTarget } from "./kernel-code.ts";
-import type { KernelPlan } from "./kernel-plan.ts";
-import { registerOf } from "./register-code.ts";
+import { accessWidth, strideOf } from "./kernel-plan.ts";
+import type { AlignmentOf, KernelPlan } from "./kernel-plan.ts";
+import { registerOf, registerType } from "./register-code.ts";
 import { reductionsOf } from "./segments.ts";
 
 /** Where what a thread keeps from phase to phase lies. */
 export type StashPlace =
+  | { readonly kind: "none" }
   | { readonly kind: "register" }
   | { readonly kind: "shared"; readonly offset: number }
   | { readonly kind: "scratch"; readonly offset: number };
+
+/** Elements of a row that several phases read, kept as they come from memory. */
+export interface KeptRow {
+  readonly name: string;
+  /** C type of a word. */
+  readonly type: string;
+  /** Words per item. */
+  readonly words: number;
+}
 
 /** Memory of a kernel beside its values. */
 export interface StoragePlan {
   /** Place of each stash, by id. */
   readonly stashes: readonly StashPlace[];
-  /** Bytes of scratch memory that hold the partial sums of each reduction, by id. */
+  /** Rows in registers, by {@link accessKey}. */
+  readonly kept: ReadonlyMap<string, KeptRow>;
+  /** Offset in scratch memory of the partial sums of each reduction, by id. */
   readonly partials: ReadonlyMap<number, number>;
   /** Offset of the shared memory each reduction goes through, by id. */
   readonly meetings: ReadonlyMap<number, number>;
@@ -29,60 +49,170 @@ const SHARED_LIMIT = 48 << 10;
 const LONGEST_UNROLLED = 32;
 const ALIGNMENT = 256;
 
-const registerBytes = (type: string): number => (type === "f64" ? 8 : 4);
+const registerBytes = (dtype: DType): number => (registerOf(dtype) === "f64" ? 8 : 4);
+
+/** Equal texts for accesses of the same elements. */
+export function accessKey(value: Node, form: Form): string {
+  return `${value.id} ${formKey(form)}`;
+}
 
 /** Registers a thread may keep values in beside those it computes with. */
-export function spareRegisters(threads: number): number {
+function spareRegisters(threads: number): number {
   if (threads <= 256) return 96;
   return threads <= 512 ? 64 : 32;
 }
 
-export function planStorage(kernel: Kernel, plan: KernelPlan, target: CudaTarget): StoragePlan {
-  const { lanes, rounds, threads, parts } = plan;
-  let shared = 0;
-  let scratch = 0;
-  const meetings = new Map<number, number>();
-  const partials = new Map<number, number>();
-  const meets = plan.group > 1 && !(plan.horizontal && plan.group <= 32);
-  let column = 0;
-  for (const phase of kernel.phases) {
-    for (const { id, dtype } of reductionsOf(phase)) {
-      const bytes = registerBytes(registerOf(dtype));
-      if (meets && plan.horizontal) {
-        meetings.set(id, shared);
-        shared += 32 * 8;
-      }
-      if (meets && !plan.horizontal) {
-        meetings.set(id, 0);
-        column = Math.max(column, threads * lanes * bytes);
-      }
-      if (parts > 1) {
-        partials.set(id, scratch);
-        const perRow = plan.horizontal ? 1 : lanes;
-        scratch += roundUp(parts * plan.rowCount * perRow * bytes, ALIGNMENT);
-      }
-    }
+/** Lays out stashes, sums and kept rows. */
+class StoragePlanner {
+  private readonly kernel: Kernel;
+  private readonly plan: KernelPlan;
+  private readonly target: CudaTarget;
+  private readonly alignmentOf: AlignmentOf;
+  private shared = 0;
+  private scratch = 0;
+  private registers: number;
+
+  constructor(kernel: Kernel, plan: KernelPlan, target: CudaTarget, alignmentOf: AlignmentOf) {
+    this.kernel = kernel;
+    this.plan = plan;
+    this.target = target;
+    this.alignmentOf = alignmentOf;
+    this.registers = spareRegisters(plan.threads);
   }
-  shared += roundUp(column, 16);
-  let registers = spareRegisters(threads);
-  const stashes = kernel.stashes.map((dtype): StashPlace => {
-    const bytes = registerBytes(registerOf(dtype));
-    const slots = rounds * lanes;
-    const needed = (slots * bytes) / 4;
-    if (parts === 1 && rounds <= LONGEST_UNROLLED && needed <= registers) {
-      registers -= needed;
-      return { kind: "register" };
+
+  run(): StoragePlan {
+    const meetings = this.meetings();
+    const partials = this.partials();
+    const used = this.usedStashes();
+    const stashes = this.kernel.stashes.map((dtype, id) =>
+      used.has(id) ? this.stash(dtype) : ({ kind: "none" } as const),
+    );
+    const kept = this.keptRows();
+    const unrolled = kept.size > 0 || stashes.some((place) => place.kind === "register");
+    const { shared, scratch } = this;
+    return {
+      stashes,
+      kept,
+      partials,
+      meetings,
+      sharedBytes: shared,
+      scratchBytes: scratch,
+      unrolled,
+    };
+  }
+
+  private usedStashes(): Set<number> {
+    const used = new Set<number>();
+    for (const phase of this.kernel.phases) {
+      for (const part of phase.statements) if (part.kind === "stash") used.add(part.id);
     }
-    const room = slots * bytes * threads;
-    if (parts === 1 && shared + room <= Math.min(SHARED_LIMIT, target.sharedBytesPerBlock)) {
-      const place = { kind: "shared", offset: shared } as const;
-      shared += roundUp(room, 16);
-      return place;
+    return used;
+  }
+
+  /** Along a row each sum has a place of its own; columns meet one after the other. */
+  private meetings(): Map<number, number> {
+    const { group, horizontal, threads, lanes } = this.plan;
+    const meetings = new Map<number, number>();
+    if (group === 1 || (horizontal && group <= 32)) return meetings;
+    let column = 0;
+    for (const { id, dtype } of this.kernel.phases.flatMap(reductionsOf)) {
+      meetings.set(id, horizontal ? this.shared : 0);
+      if (horizontal) this.shared += 32 * 8;
+      else column = Math.max(column, threads * lanes * registerBytes(dtype));
     }
-    const place = { kind: "scratch", offset: scratch } as const;
-    scratch += roundUp(room * plan.blocks, ALIGNMENT);
-    return place;
-  });
-  const unrolled = stashes.some((place) => place.kind === "register");
-  return { stashes, partials, meetings, sharedBytes: shared, scratchBytes: scratch, unrolled };
+    this.shared += roundUp(column, 16);
+    return meetings;
+  }
+
+  private partials(): Map<number, number> {
+    const { parts, rowCount, horizontal, lanes } = this.plan;
+    const partials = new Map<number, number>();
+    if (parts === 1) return partials;
+    for (const { id, dtype } of this.kernel.phases.flatMap(reductionsOf)) {
+      partials.set(id, this.scratch);
+      const sums = parts * rowCount * (horizontal ? 1 : lanes);
+      this.scratch += roundUp(sums * registerBytes(dtype), ALIGNMENT);
+    }
+    return partials;
+  }
+
+  private takeRegisters(bytes: number): boolean {
+    const { parts, rounds } = this.plan;
+    const needed = Math.ceil(bytes / 4);
+    if (parts > 1 || rounds > LONGEST_UNROLLED || needed > this.registers) return false;
+    this.registers -= needed;
+    return true;
+  }
+
+  private stash(dtype: DType): StashPlace {
+    const { rounds, lanes, threads, parts, blocks } = this.plan;
+    const bytes = Math.max(1, rounds * lanes) * registerBytes(dtype);
+    if (this.takeRegisters(bytes)) return { kind: "register" };
+    const room = bytes * threads;
+    const limit = Math.min(SHARED_LIMIT, this.target.sharedBytesPerBlock);
+    if (parts === 1 && this.shared + room <= limit) {
+      const offset = this.shared;
+      this.shared += roundUp(room, 16);
+      return { kind: "shared", offset };
+    }
+    const offset = this.scratch;
+    this.scratch += roundUp(room * blocks, ALIGNMENT);
+    return { kind: "scratch", offset };
+  }
+
+  /** Rows that an earlier phase loads or stores and a later one loads. */
+  private keptRows(): Map<string, KeptRow> {
+    const { plan, kernel } = this;
+    const kept = new Map<string, KeptRow>();
+    if (plan.inner.length === 0 || kernel.sequential) return kept;
+    const seen = new Set<string>();
+    for (const phase of kernel.phases) {
+      if (phase.level !== "inner") continue;
+      const now: string[] = [];
+      const visit = (value: Node, unsplit: Form, isLoad: boolean): void => {
+        const form = normalizeForm(unsplit);
+        const key = accessKey(value, form);
+        if (isLoad && seen.has(key) && !kept.has(key)) this.keep(kept, key, value, form);
+        now.push(key);
+      };
+      for (const part of phaseExpressions(phase)) {
+        if (part.kind === "load") visit(part.value, part.form, true);
+      }
+      for (const part of phase.statements) {
+        if (part.kind === "store" && !part.accumulate) visit(part.target, part.form, false);
+      }
+      for (const key of now) seen.add(key);
+    }
+    return kept;
+  }
+
+  private keep(kept: Map<string, KeptRow>, key: string, value: Node, form: Form): void {
+    const { plan } = this;
+    const moves = plan.inner.some((loop) => strideOf(form, loop) !== 0);
+    if (!moves || hasDynamic(form) || isUnsafe(value, form)) return;
+    const name = `c${kept.size}`;
+    if (plan.lanes === 1) {
+      if (!this.takeRegisters(plan.rounds * registerBytes(value.dtype))) return;
+      kept.set(key, { name, type: registerType(value.dtype), words: 1 });
+      return;
+    }
+    const loops = [...plan.outer, ...plan.inner];
+    const alignment = this.alignmentOf(value);
+    const width = accessWidth({ value, form }, plan.vector, loops, plan.lanes, alignment);
+    if (width === 1) return;
+    const words = plan.lanes / width;
+    const bytes = width * dtypeBytes(value.dtype);
+    if (!this.takeRegisters(plan.rounds * words * Math.max(4, bytes))) return;
+    kept.set(key, { name, type: bytes === 2 ? "u16" : bytes === 4 ? "u32" : `v${bytes}`, words });
+  }
+}
+
+/** Decides where threads keep what they need later, and where they meet. */
+export function planStorage(
+  kernel: Kernel,
+  plan: KernelPlan,
+  target: CudaTarget,
+  alignmentOf: AlignmentOf,
+): StoragePlan {
+  return new StoragePlanner(kernel, plan, target, alignmentOf).run();
 }

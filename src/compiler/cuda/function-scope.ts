@@ -1,0 +1,202 @@
+import { invariant } from "../../base/errors.ts";
+import type { Node } from "../../ir/node.ts";
+import { normalizeForm } from "../affine.ts";
+import type { Form } from "../affine.ts";
+import type { Expression, Kernel, Statement } from "../kernel.ts";
+import { expressionOperands } from "../kernel.ts";
+import type { Loop } from "../loops.ts";
+import { Variation } from "../wasm/kernel-plan.ts";
+import { accumulatorKey } from "./expression-code.ts";
+import type { KernelArgument } from "./kernel-code.ts";
+import { accessWidth, strideOf } from "./kernel-plan.ts";
+import type { AlignmentOf, KernelPlan } from "./kernel-plan.ts";
+import { KernelText } from "./kernel-text.ts";
+import { Names } from "./names.ts";
+import { storageType } from "./register-code.ts";
+import type { RenderOptions } from "./render-options.ts";
+import type { StoragePlan } from "./storage-plan.ts";
+
+interface Parameter {
+  readonly type: string;
+  readonly name: string;
+  readonly argument: KernelArgument;
+}
+
+const DEFAULT_ALIGNMENT = 16;
+const trivialLoop: Loop = { axes: [], size: 1 };
+
+/** Alignment a renderer may count on if it is told nothing. */
+export function alignmentOf(options: RenderOptions): AlignmentOf {
+  return options.alignmentOf ?? ((): number => DEFAULT_ALIGNMENT);
+}
+
+/** What the parts of a function's writer share: its text, its parameters, its names. */
+export class FunctionScope {
+  readonly kernel: Kernel;
+  readonly plan: KernelPlan;
+  readonly storage: StoragePlan;
+  readonly options: RenderOptions;
+  readonly text: KernelText = new KernelText();
+  readonly names: Names = new Names();
+  private readonly variation: Variation;
+  private readonly parameters: Map<unknown, Parameter> = new Map();
+  private readonly counters: Map<string, number> = new Map();
+  private readonly written: ReadonlySet<string>;
+  private readonly items: Map<Expression, boolean> = new Map();
+
+  constructor(kernel: Kernel, plan: KernelPlan, storage: StoragePlan, options: RenderOptions) {
+    this.kernel = kernel;
+    this.plan = plan;
+    this.storage = storage;
+    this.options = options;
+    this.written = new Set(storedValues(kernel).map(options.placeOf));
+    this.variation = new Variation(plan.vector ?? trivialLoop, !plan.horizontal);
+  }
+
+  /** Parameters in order, and their text. */
+  list(): { readonly text: string; readonly arguments: readonly KernelArgument[] } {
+    const all = [...this.parameters.values()];
+    const texts = all.map(({ type, name }) => `${type}${name}`);
+    return {
+      text: [...texts, "unsigned block"].join(", "),
+      arguments: all.map(({ argument }) => argument),
+    };
+  }
+
+  /** Name of a parameter, which is added unless there is one of this key. */
+  parameter(key: unknown, type: string, name: string, argument: KernelArgument): string {
+    const known = this.parameters.get(key);
+    if (known !== undefined) return known.name;
+    this.parameters.set(key, { type, name, argument });
+    return name;
+  }
+
+  /** Parameter with a value's address, and whether nobody writes there while the kernel runs. */
+  pointer(value: Node): { readonly name: string; readonly readOnly: boolean } {
+    const readOnly = !this.written.has(this.options.placeOf(value));
+    const type = `${readOnly ? "const " : ""}${storageType(value.dtype)} *`;
+    const name = this.parameters.get(value)?.name ?? this.fresh("p");
+    this.parameter(value, type, name, { kind: "value", value });
+    return { name, readOnly };
+  }
+
+  /** A name no one else has. */
+  fresh(letter: string): string {
+    const count = this.counters.get(letter) ?? 0;
+    this.counters.set(letter, count + 1);
+    return `${letter}${count}`;
+  }
+
+  /** Name of a loop's variable. */
+  variable(loop: Loop): string {
+    const outer = this.plan.outer.indexOf(loop);
+    return outer >= 0 ? `i${outer}` : `j${this.plan.inner.indexOf(loop)}`;
+  }
+
+  /** C types of indices. */
+  get signed(): string {
+    return this.plan.wide ? "i64" : "int";
+  }
+
+  get unsigned(): string {
+    return this.plan.wide ? "u64" : "u32";
+  }
+
+  number(value: number): string {
+    return this.plan.wide ? `${value}ull` : `${value}u`;
+  }
+
+  /** Whether the value changes from item to item. */
+  isItem(expression: Expression): boolean {
+    const known = this.items.get(expression);
+    if (known !== undefined) return known;
+    const { inner } = this.plan;
+    const result =
+      inner.length > 0 &&
+      (expression.kind === "stash" ||
+        formsOf(expression).some((form) => inner.some((loop) => strideOf(form, loop) !== 0)) ||
+        expressionOperands(expression).some((operand) => this.isItem(operand)));
+    this.items.set(expression, result);
+    return result;
+  }
+
+  /** Whether the value changes from lane to lane. */
+  varies(expression: Expression): boolean {
+    return this.plan.lanes > 1 && this.variation.has(expression);
+  }
+
+  /** Whether an index the form is computed from changes from lane to lane. */
+  gathers(form: Form): boolean {
+    return this.plan.lanes > 1 && this.variation.gathers(form);
+  }
+
+  /** Neighbouring elements of an access that are moved at once. */
+  width(value: Node, form: Form): number {
+    const { plan } = this;
+    if (this.gathers(form)) return 1;
+    const alignment = alignmentOf(this.options)(value);
+    return accessWidth(
+      { value, form },
+      plan.vector,
+      [...plan.outer, ...plan.inner],
+      plan.lanes,
+      alignment,
+    );
+  }
+
+  /** Whether accumulators differ from lane to lane. */
+  get laneSums(): boolean {
+    return this.plan.lanes > 1 && !this.plan.horizontal;
+  }
+
+  /** Whether the vector loop ends with less than a whole vector. */
+  get hasTail(): boolean {
+    const { vector, lanes } = this.plan;
+    return vector !== null && vector.size % lanes !== 0;
+  }
+
+  /** `body` for each lane `l`; past the end of the loop too if `all`. */
+  laneLoop(body: () => void, all: boolean): void {
+    const { text, plan } = this;
+    text.pragma("#pragma unroll");
+    text.block(`for (int l = 0; l < ${plan.lanes}; l++)`, () => {
+      if (this.hasTail && !all) text.block("if (l < live)", body);
+      else body();
+    });
+  }
+
+  accumulator(id: number): string {
+    const name = this.names.find(accumulatorKey(id));
+    invariant(name !== undefined, `accumulator ${id} is not open`);
+    return name.text;
+  }
+
+  /** Condition under which a thread stores what its whole group knows. */
+  isFirst(onePart: boolean): string {
+    const { group, parts } = this.plan;
+    const tests: string[] = [];
+    if (group > 1) tests.push("member == 0");
+    if (onePart && parts > 1 && this.names.find("part") !== undefined) tests.push("part == 0");
+    if (this.names.find("idle") !== undefined) tests.push("!idle");
+    return tests.length === 0 ? "1" : tests.join(" && ");
+  }
+}
+
+/** Values a kernel writes. */
+export function storedValues(kernel: Kernel): Node[] {
+  const statements: readonly Statement[] = kernel.phases.flatMap((phase) => phase.statements);
+  return statements.flatMap((part) => ("target" in part ? [part.target] : []));
+}
+
+/** Forms an expression itself walks along. */
+export function formsOf(expression: Expression): readonly Form[] {
+  switch (expression.kind) {
+    case "load":
+    case "index":
+      return [normalizeForm(expression.form)];
+    case "masked":
+      return expression.bounds.map((bound) => normalizeForm(bound.form));
+    default:
+      return [];
+  }
+}
