@@ -6,9 +6,16 @@ import { commandHelp, programHelp } from "./help.ts";
 import { infoCommand } from "./info.ts";
 import { runCommand } from "./run.ts";
 import { trainDigitsCommand } from "./train-digits.ts";
+import { trainGptCommand } from "./train-gpt.ts";
 import { packageVersion } from "./version.ts";
 
-const commands: readonly Command[] = [infoCommand, trainDigitsCommand, runCommand, benchCommand];
+const commands: readonly Command[] = [
+  infoCommand,
+  trainDigitsCommand,
+  trainGptCommand,
+  runCommand,
+  benchCommand,
+];
 
 /** Runs a command line and returns its exit code: 0 done, 1 failed, 2 wrong, 130 interrupted. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {

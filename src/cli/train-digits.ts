@@ -1,64 +1,32 @@
-import { AthanorError, ConfigError } from "../base/errors.ts";
 import { deviceNames } from "../engine/devices.ts";
 import type { DigitsOptions, DigitsResult } from "../train/digits.ts";
 import { trainDigits } from "../train/digits.ts";
-import type { LogEvent } from "../train/jsonl-logger.ts";
 import { formatDuration } from "../train/progress-bar.ts";
 import type { Command, FlagValues, Terminal } from "./command.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { given, numberOf, resumeCommand, textOf } from "./flag-reading.ts";
+import { runTraining } from "./training-command.ts";
 
 const defaultFolder = "runs/digits";
 
-function number(values: FlagValues, name: string): number | undefined {
-  const value = values[name];
-  return typeof value === "number" ? value : undefined;
-}
-
-function text(values: FlagValues, name: string): string | undefined {
-  const value = values[name];
-  return typeof value === "string" ? value : undefined;
-}
-
-/** Drops what was not given, so that the trainer's defaults or the checkpoint's values hold. */
-function given<T extends object>(options: { readonly [K in keyof T]: T[K] | undefined }): T {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as T;
-}
-
 function toOptions(values: FlagValues): DigitsOptions {
   return given<DigitsOptions>({
-    epochs: number(values, "epochs"),
-    batchSize: number(values, "batch-size"),
-    lr: number(values, "lr"),
-    seed: number(values, "seed"),
-    limit: number(values, "limit"),
-    out: text(values, "out") ?? defaultFolder,
+    epochs: numberOf(values, "epochs"),
+    batchSize: numberOf(values, "batch-size"),
+    lr: numberOf(values, "lr"),
+    seed: numberOf(values, "seed"),
+    limit: numberOf(values, "limit"),
+    out: textOf(values, "out") ?? defaultFolder,
     resume: values["resume"] === true,
-    device: text(values, "device"),
-    threads: number(values, "threads"),
+    device: textOf(values, "device"),
+    threads: numberOf(values, "threads"),
   });
-}
-
-/** Quotes what a shell would split. */
-function shellWord(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-function resumeCommand(values: FlagValues): string {
-  const out = text(values, "out");
-  const parts = ["athanor train digits --resume"];
-  if (out !== undefined) parts.push(`--out ${shellWord(out)}`);
-  for (const name of ["device", "threads"]) {
-    if (name in values) parts.push(`--${name} ${String(values[name])}`);
-  }
-  return parts.join(" ");
 }
 
 function describeResult(result: DigitsResult, values: FlagValues): string {
   if (result.status === "interrupted") {
     return (
       `\ninterrupted after step ${result.step}; saved ${result.checkpoint}\n` +
-      `continue with: ${resumeCommand(values)}\n`
+      `continue with: ${resumeCommand("train digits", values, ["out", "device", "threads"])}\n`
     );
   }
   const { evaluation, settings, seconds } = result;
@@ -71,48 +39,15 @@ function describeResult(result: DigitsResult, values: FlagValues): string {
   );
 }
 
-/** Events for machines; progress comes once a second instead of every step. */
-function jsonLines({ out }: Terminal): (event: LogEvent) => void {
-  return (event) => {
-    if (event.event !== "step-end") out(`${JSON.stringify(event)}\n`);
-  };
-}
-
-async function run(values: FlagValues, terminal: Terminal): Promise<number> {
+function run(values: FlagValues, terminal: Terminal): Promise<number> {
   const options = toOptions(values);
-  const isJson = values["json"] === true;
-  const interrupt = onInterrupt(() => {
-    if (!isJson) terminal.error("\nstopping after this step (again to stop at once) ...\n");
+  return runTraining({
+    isJson: values["json"] === true,
+    terminal,
+    train: (hooks) => trainDigits({ ...options, ...hooks }),
+    describe: (result: DigitsResult) => describeResult(result, values),
+    flagNames: { batchSize: "batch-size" },
   });
-  try {
-    const result = await trainDigits({
-      ...options,
-      signal: interrupt.signal,
-      ...(isJson && {
-        onEvent: jsonLines(terminal),
-        progress: { mode: "json", stream: { write: terminal.out } },
-      }),
-    });
-    if (!isJson) terminal.out(describeResult(result, values));
-    else if (result.status === "interrupted") {
-      const { step, checkpoint } = result;
-      terminal.out(`${JSON.stringify({ event: "run-interrupted", step, checkpoint })}\n`);
-    } else {
-      const { reportPath, weightsPath } = result;
-      terminal.out(`${JSON.stringify({ event: "files-written", reportPath, weightsPath })}\n`);
-    }
-    return result.status === "interrupted" ? 130 : 0;
-  } catch (error) {
-    if (isJson && error instanceof AthanorError) {
-      const { code, message } = error;
-      terminal.out(`${JSON.stringify({ event: "error", code, message })}\n`);
-    }
-    // The trainer speaks of its options, people here of flags.
-    if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(error.message.replaceAll("batchSize", "--batch-size"), { cause: error });
-  } finally {
-    interrupt.dispose();
-  }
 }
 
 /** `athanor train digits`. */

@@ -2,6 +2,7 @@ import type { DigitsEvaluation, DigitsSettings } from "./digits.ts";
 import type { LogEvent } from "./jsonl-logger.ts";
 import { formatDuration } from "./progress-bar.ts";
 import { confusionTable } from "./report/confusion-table.ts";
+import { eventCurve } from "./report/event-curve.ts";
 import type { CaptionedPicture } from "./report/image-grid.ts";
 import { imageGrid } from "./report/image-grid.ts";
 import { lineChart } from "./report/line-chart.ts";
@@ -74,23 +75,12 @@ export async function writeDigitsReport(path: string, run: DigitsRun): Promise<v
   });
 }
 
-type Point = readonly [number, number];
-
-/** Values of a field over the steps of one kind of event. */
-function curve(events: readonly LogEvent[], kind: string, field: string): Point[] {
-  return events.flatMap((event) => {
-    const [step, value] = [event["step"], event[field]];
-    const isPoint = event.event === kind && typeof step === "number" && typeof value === "number";
-    return isPoint ? [[step, value] as const] : [];
-  });
-}
-
 function trainingCharts(events: readonly LogEvent[]): Markup {
   const loss = lineChart({
     title: "Loss",
     series: [
-      { name: "training", points: curve(events, "step-end", "loss"), smoothing: 0.93 },
-      { name: "held out", points: curve(events, "epoch-end", "heldOutLoss"), dots: true },
+      { name: "training", points: eventCurve(events, "step-end", "loss"), smoothing: 0.93 },
+      { name: "held out", points: eventCurve(events, "epoch-end", "heldOutLoss"), dots: true },
     ],
     xLabel: "step",
     yLabel: "cross-entropy",
@@ -99,7 +89,7 @@ function trainingCharts(events: readonly LogEvent[]): Markup {
   });
   const accuracy = lineChart({
     title: "Held-out accuracy",
-    series: [{ name: "accuracy", points: curve(events, "epoch-end", "accuracy"), dots: true }],
+    series: [{ name: "accuracy", points: eventCurve(events, "epoch-end", "accuracy"), dots: true }],
     xLabel: "step",
     format: (value) => percent(value),
     width: 470,
@@ -107,7 +97,7 @@ function trainingCharts(events: readonly LogEvent[]): Markup {
   });
   const rate = lineChart({
     title: "Learning rate",
-    series: [{ name: "learning rate", points: curve(events, "step-end", "lr") }],
+    series: [{ name: "learning rate", points: eventCurve(events, "step-end", "lr") }],
     xLabel: "step",
     width: 470,
     height: 250,

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import type { BatchContext, DataLoaderState } from "../data/data-loader.ts";
@@ -30,6 +29,7 @@ import { jsonlLogger, readJsonl } from "./jsonl-logger.ts";
 import { argmaxRows, assertFinite, ConfusionMatrix, RunningMean } from "./metrics.ts";
 import type { ProgressMode, ProgressStream } from "./progress-bar.ts";
 import { progressBar } from "./progress-bar.ts";
+import { holdsInterruptedRun } from "./run-folder.ts";
 
 /** What decides the outcome of a run; a resumed run takes it from its checkpoint. */
 export interface DigitsSettings {
@@ -143,7 +143,7 @@ async function runDigits(options: DigitsOptions): Promise<DigitsResult> {
   const logPath = join(out, "log.jsonl");
   const progress = { label: "training", ...options.progress };
   using bar = progressBar({ total: totalSteps, start: step, ...progress });
-  if (!resume && (await isInterrupted(checkpoints, logPath))) {
+  if (!resume && (await holdsInterruptedRun(checkpoints, logPath))) {
     bar.note(`note: ${out} holds an interrupted run (--resume continues it); starting anew`);
   }
   const keep = (event: LogEvent): boolean =>
@@ -421,10 +421,4 @@ async function evaluate(
   for (let i = 0; i < count; i++) loss.add(-Math.log(probabilities[i * 10 + labels[i]]));
   const { accuracy } = confusion;
   return { images, labels, probabilities, predicted, confusion, loss: loss.mean, accuracy };
-}
-
-/** Whether the folder holds a run that has not come to its end. */
-async function isInterrupted(checkpoints: CheckpointFolder, logPath: string): Promise<boolean> {
-  if (!existsSync(logPath) || (await checkpoints.latest()) === undefined) return false;
-  return readJsonl(logPath).every(({ event }) => event !== "run-end");
 }

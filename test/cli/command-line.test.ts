@@ -96,9 +96,9 @@ describe("athanor", () => {
   it.each<[string, string]>([
     [
       "train digit",
-      'one of info, train digits, run, bench, got "train digit"; did you mean train digits?',
+      'one of info, train digits, train gpt, run, bench, got "train digit"; did you mean train digits?',
     ],
-    ["train", 'got "train"; say which: train digits'],
+    ["train", 'got "train"; say which: train digits, train gpt'],
     ["inof", 'got "inof"; did you mean info?'],
     ["zzzzzzzz", 'got "zzzzzzzz"; see athanor --help'],
     ["help trian digits", 'got "trian digits"; did you mean train digits?'],
@@ -121,6 +121,8 @@ describe("athanor", () => {
     ["run --ncpus 2 train.js", "flags must be known, got --ncpus"],
     ["run --nnodes 2 --node-rank 2 package.json", "--node-rank must be below --nnodes, got 2 of 2"],
     ["run --nnodes 2 package.json", "2 machines need --master-addr, got none"],
+    ["train gpt --precision f8", 'must be one of f32, tf32, bf16, got "f8"'],
+    ["train gpt --weight-decay -1", '--weight-decay must be a number of at least 0, got "-1"'],
     ["train digits --device wsm", 'got "wsm"; did you mean wasm?'],
   ])("refuses: athanor %s", async (line, message) => {
     const { code, out, error } = await athanor(...line.split(" "));

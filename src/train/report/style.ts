@@ -71,5 +71,6 @@ table.confusion { border-collapse: separate; border-spacing: 2px; font-variant-n
 .images img { image-rendering: pixelated; border-radius: 6px; border: 1px solid var(--line); display: block; }
 .images figcaption { margin-top: 0.25rem; font-size: 0.86rem; }
 .images small { display: block; color: var(--faint); }
+pre.sample { padding: 0.9rem 1rem; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { margin-top: 3rem; color: var(--faint); font-size: 0.82rem; }
 `;
