@@ -315,8 +315,11 @@ export class CudaBackend implements Backend {
     this.host.isDisposed = true;
     this.buffers.clear();
     this.liveBytes = 0;
-    if (!this.device.driver.isDead) this.disposeMemory();
-    this.device.dispose();
+    try {
+      if (!this.device.driver.isDead) this.disposeMemory();
+    } finally {
+      this.device.dispose();
+    }
   }
 
   private disposeMemory(): void {

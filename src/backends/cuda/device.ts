@@ -61,11 +61,11 @@ export class CudaDevice {
   }
 
   dispose(): void {
+    if (currentContext === this.context) currentContext = 0;
     // A dead context frees nothing; the end of the process does.
     if (this.driver.isDead) return;
     this.driver.destroyStream(this.stream);
     this.driver.releaseContext(this.handle);
-    if (currentContext === this.context) currentContext = 0;
   }
 }
 

@@ -14,6 +14,8 @@ import { join } from "node:path";
 
 const DIGEST_BYTES = 32;
 const DEFAULT_LIMIT_BYTES = 1024 ** 3;
+/** How full a pruned cache is, so that not every entry makes it prune. */
+const KEPT_PART = 0.75;
 
 /** Folder of compiled kernels: in ATHANOR_CACHE, else in the person's cache folder. */
 export function kernelCacheFolder(): string {
@@ -66,7 +68,7 @@ export class KernelCache {
       this.prune();
     } catch {
       // A full or read-only disk costs time, no results.
-      rmSync(draft, { force: true });
+      remove(draft);
     }
   }
 
@@ -80,10 +82,18 @@ export class KernelCache {
     let bytes = entries.reduce((sum, { size }) => sum + size, 0);
     if (bytes <= this.limitBytes) return;
     for (const { path, size } of entries.toSorted((a, b) => a.mtimeMs - b.mtimeMs)) {
-      rmSync(path, { force: true });
+      remove(path);
       bytes -= size;
-      if (bytes <= this.limitBytes / 2) return;
+      if (bytes <= this.limitBytes * KEPT_PART) return;
     }
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What cannot be removed was not ours to remove.
   }
 }
 
