@@ -6,12 +6,19 @@ import { writeProgram } from "./cuda/program-writer.ts";
 import { planProgram } from "./plan-program.ts";
 import type { CompileOptions } from "./plan-program.ts";
 
+/** Switches of the compiler for CUDA. */
+export interface CudaCompileOptions extends CompileOptions {
+  /** Whether products and convolutions may round f32 operands to tf32. @defaultValue false */
+  readonly allowTf32?: boolean;
+}
+
 /** Compiles a graph to one unit of CUDA C and the launches that run it. */
 export function compileCuda(
   graph: Graph,
   target: CudaTarget,
-  options: CompileOptions = {},
+  options: CudaCompileOptions = {},
 ): CudaProgramCode {
+  const { allowTf32 = false, fuse: merges = true } = options;
   const plan = planProgram(graph, { ...options, traits: cudaTraits(target) });
-  return writeProgram(graph, plan, target, options.fuse ?? true);
+  return writeProgram(graph, plan, target, { merges, allowTf32 });
 }
