@@ -7,6 +7,7 @@ import { connectMpi } from "./mpi-connect.ts";
 import { connectNccl } from "./nccl-connect.ts";
 import type { BackendName, ProcessGroup } from "./process-group.ts";
 import { connectTcp } from "./tcp-connect.ts";
+import { visibleCard } from "./visible-card.ts";
 
 /** Options of {@link initProcessGroup}; what is left out comes from the launcher's variables. */
 export interface ProcessGroupOptions {
@@ -63,6 +64,8 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
   }
   isStarting = true;
   try {
+    const card = visibleCard(place, process.env["CUDA_VISIBLE_DEVICES"]);
+    if (card !== undefined) process.env["CUDA_VISIBLE_DEVICES"] = card;
     const group = await connect(backend, place, timeoutSeconds);
     world = { group, place };
     group.onFailure(endUnlessTold);
