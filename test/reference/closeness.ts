@@ -42,6 +42,23 @@ export function toleranceOf(area: string, kind: ResultKind, dtype: FixtureDType)
   return { ...tolerance, fromLargest: !elementwiseAreas.includes(area) };
 }
 
+/**
+ * Half types against the reference device, which rounds after every operation as all devices do:
+ * what is left is where a function's last bit or the order of a sum moved a rounding, and what the
+ * operations after it made of that. Four units in the last place, of the largest element.
+ */
+const half: Readonly<Record<"bf16" | "f16", Tolerance>> = {
+  bf16: { relative: 2 ** -6, absolute: 2 ** -7, fromLargest: true },
+  f16: { relative: 2 ** -9, absolute: 2 ** -10, fromLargest: true },
+};
+
+/** The tolerance of a result computed in a half type. */
+export function halfTolerance(dtype: "bf16" | "f16", what: string): Tolerance {
+  const { relative, absolute } = half[dtype];
+  const scale = what.startsWith("gradient") ? 4 : 1;
+  return { relative: relative * scale, absolute: absolute * scale, fromLargest: true };
+}
+
 function largestOf(values: ArrayLike<number>): number {
   let largest = 1;
   for (let i = 0; i < values.length; i++) {
@@ -73,10 +90,19 @@ function numbersOf({ dtype, data }: FixtureTensor): ArrayLike<number> {
 export function expectTensor(
   actual: TensorData,
   expected: FixtureTensor,
+  tolerance: Tolerance,
+  what: string,
+): void {
+  expectNear(actual, numbersOf(expected), tolerance, what);
+}
+
+/** The same for numbers that are no fixture's. */
+export function expectNear(
+  actual: ArrayLike<number>,
+  wanted: ArrayLike<number>,
   { relative, absolute, fromLargest = false }: Tolerance,
   what: string,
 ): void {
-  const wanted = numbersOf(expected);
   const floor = absolute * (fromLargest ? largestOf(wanted) : 1);
   let worst = 0;
   let place = -1;

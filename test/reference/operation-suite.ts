@@ -70,12 +70,18 @@ function compute(
   return { outputs, grads: firsts, seconds: again };
 }
 
-function run(fixture: Fixture<OperationCase>, item: OperationCase): Computed {
+/** Runs a case on the default device; with `half` given, f32 operands are rounded to it. */
+export function runCase(
+  fixture: Fixture<OperationCase>,
+  item: OperationCase,
+  half?: "bf16" | "f16",
+): Computed {
   const load = (names: readonly (string | null)[] | undefined): Operands =>
     (names ?? []).map((name) => {
       if (name === null) return null;
       const { data, shape, dtype } = fixture.tensor(name);
-      return Tensor.from(data, shape, { dtype: dtype satisfies DType });
+      const stored = Tensor.from(data, shape, { dtype: dtype satisfies DType });
+      return half === undefined || dtype !== "f32" ? stored : stored.to(half);
     });
   const operands = [load(item.inputs), load(item.cotangents), load(item.directions)] as const;
   if (!isJitted) return compute(item, ...operands);
@@ -90,7 +96,7 @@ function isPresent(name: string | null): name is string {
 }
 
 async function check(fixture: Fixture<OperationCase>, item: OperationCase): Promise<void> {
-  const computed = run(fixture, item);
+  const computed = runCase(fixture, item);
   // One program instead of one per gradient, for modules with many weights.
   const { outputs, grads, seconds } = computed;
   if (grads.length > 3) await realize(...outputs, ...grads, ...seconds);

@@ -1,0 +1,97 @@
+// The operation cases in bf16 or f16: every f32 operand is rounded, and the device that is tested
+// must come as close to the reference device in the same dtype as `halfTolerance` says.
+//   ATHANOR_TEST_DTYPE=bf16 ATHANOR_DEVICE=cuda npx vitest run test/reference/half-types.test.ts
+import type { DType, TensorData } from "athanor";
+import {
+  DTypeError,
+  UnsupportedOpError,
+  defaultDevice,
+  init,
+  scope,
+  setDefaultDevice,
+} from "athanor";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bindings, boundElsewhere } from "./bindings.ts";
+import { expectNear, halfTolerance } from "./closeness.ts";
+import type { OperationCase } from "./fixture.ts";
+import { loadFixture, operationAreas } from "./fixture.ts";
+import { runCase } from "./operation-suite.ts";
+import type { OperationArea } from "./operation-suite.ts";
+
+const halfTypes = ["bf16", "f16"] as const;
+type HalfType = (typeof halfTypes)[number];
+const dtype = halfTypes.find((name) => name === process.env["ATHANOR_TEST_DTYPE"]);
+
+/** Cases that cannot be compared so, by the start of their name, with the reason. */
+const incomparable: Readonly<Record<string, string>> = {
+  histogram: "the edges are constants, which two devices of one process share",
+  "Bernoulli/certain": "chances of 1 - eps are 1 in a half type, and 0 · log 0 is NaN or folded",
+};
+
+/** Results of a case as numbers, with what they are. */
+interface Read {
+  readonly what: string;
+  readonly dtype: DType;
+  readonly data: TensorData;
+}
+
+/** Computes a case on a device with its f32 operands rounded; null if the dtype is refused. */
+async function readCase(
+  device: string,
+  area: OperationArea,
+  item: OperationCase,
+  half: HalfType,
+): Promise<readonly Read[] | null> {
+  setDefaultDevice(device);
+  try {
+    const { outputs, grads } = runCase(loadFixture(area), { ...item, seconds: [] }, half);
+    const named = [
+      ...outputs.map((tensor, i) => ({ what: `output ${i}`, tensor })),
+      ...grads.map((tensor, i) => ({ what: `gradient ${i}`, tensor })),
+    ];
+    const results: Read[] = [];
+    for (const { what, tensor } of named) {
+      results.push({ what, dtype: tensor.dtype, data: await tensor.data() });
+    }
+    return results;
+  } catch (error) {
+    if (error instanceof DTypeError || error instanceof UnsupportedOpError) return null;
+    throw error;
+  }
+}
+
+function describeHalf(half: HalfType): void {
+  const device = defaultDevice();
+
+  beforeAll(async () => {
+    await init({ device });
+  });
+  afterAll(() => setDefaultDevice(device));
+
+  for (const area of operationAreas) {
+    describe(`${area}`, () => {
+      for (const item of loadFixture(area).cases) {
+        if (item.op in boundElsewhere || !(item.op in bindings)) continue;
+        const reason = Object.keys(incomparable).find((start) => item.name.startsWith(start));
+        it(`${item.name}`, async ({ skip }) => {
+          skip(reason !== undefined, incomparable[reason ?? ""]);
+          await scope(async () => {
+            const expected = await readCase("reference", area, item, half);
+            skip(expected === null, `${item.op} takes no ${half}`);
+            const actual = await readCase(device, area, item, half);
+            expect(actual?.map(({ what }) => what)).toEqual(expected?.map(({ what }) => what));
+            for (const [i, wanted] of (expected ?? []).entries()) {
+              const got = actual?.[i];
+              expect(got?.dtype, wanted.what).toBe(wanted.dtype);
+              const limit = halfTolerance(half, wanted.what);
+              expectNear(got?.data ?? [], wanted.data, limit, wanted.what);
+            }
+          });
+        });
+      }
+    });
+  }
+}
+
+if (dtype === undefined) it.skip("operations in the dtype ATHANOR_TEST_DTYPE names", () => {});
+else describeHalf(dtype);
