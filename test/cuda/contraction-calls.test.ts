@@ -16,7 +16,7 @@ const card: CudaTarget = {
 };
 
 function launches(node: Node, target = card, options: CudaCompileOptions = {}): readonly Launch[] {
-  const inputs = topologicalOrder([node]).filter(({ op }) => op === "input");
+  const inputs = topologicalOrder([node]).filter((one) => one.op === "input");
   return compileCuda({ inputs, outputs: [node] }, target, options).launches;
 }
 
