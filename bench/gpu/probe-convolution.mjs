@@ -16,7 +16,7 @@ function channelsLast(shape) {
   return [strides[0], strides.at(-1), ...strides.slice(1, -1)];
 }
 
-function convolutionCall({
+export function convolutionCall({
   op,
   dtype,
   x,
