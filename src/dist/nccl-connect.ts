@@ -24,7 +24,7 @@ export async function connectNccl(
     const id = await shareId(library, store);
     card.activate();
     const comm = library.begin(id, rank, worldSize);
-    await untilReady(library, comm, timeoutSeconds);
+    await untilReady(library, comm, timeoutSeconds, () => store.requireAlive());
     const ranks = Array.from({ length: worldSize }, (_, i) => i);
     const process = { library, card, device, store, timeoutSeconds };
     return new NcclGroup(process, { comm, id: "world", rank, ranks });

@@ -154,7 +154,7 @@ export class NcclGroup implements ProcessGroup {
   }
 
   async subgroup(members: readonly number[]): Promise<NcclGroup | undefined> {
-    const { library } = this.#process;
+    const { library, timeoutSeconds } = this.#process;
     const rank = members.indexOf(this.rank);
     const id = `${this.#members.id}.${this.#subgroups++}.${members[0]}`;
     let comm: number | undefined;
@@ -164,7 +164,7 @@ export class NcclGroup implements ProcessGroup {
       return library.state(this.#members.comm);
     });
     if (comm === undefined) return undefined;
-    await untilReady(library, comm, this.#process.timeoutSeconds);
+    await untilReady(library, comm, timeoutSeconds, () => this.#requireAlive());
     const ranks = members.map((member) => this.ranks[member]);
     return new NcclGroup(this.#process, { comm, id, rank, ranks });
   }
@@ -248,11 +248,21 @@ export class NcclGroup implements ProcessGroup {
     const { library, card, timeoutSeconds } = this.#process;
     const { comm } = this.#members;
     card.activate();
-    const code = start();
-    library.require(name, code, comm);
-    if (code === ncclInProgress) await untilReady(library, comm, timeoutSeconds);
-    this.#requireAlive();
-    this.#watch.issued(name);
+    try {
+      const code = start();
+      library.require(name, code, comm);
+      if (code === ncclInProgress) {
+        await untilReady(library, comm, timeoutSeconds, () => this.#requireAlive());
+      }
+      this.#requireAlive();
+      this.#watch.issued(name);
+    } catch (error) {
+      if (error instanceof DistributedError && this.#error === undefined) {
+        this.#process.store.reportFailure(error.message);
+        this.#fail(error);
+      }
+      throw error;
+    }
   }
 
   /** Waits until the card has done everything. */
@@ -291,16 +301,22 @@ export class NcclGroup implements ProcessGroup {
   }
 }
 
-/** Waits until a communicator has done what it was told. @throws {DistributedError} */
+/**
+ * Waits until a communicator has done what it was told.
+ * @param requireAlive - throws when the communicator is no more: then nobody may ask it.
+ * @throws {DistributedError} if it fails or takes too long.
+ */
 export async function untilReady(
   library: NcclLibrary,
   comm: number,
   timeoutSeconds: number,
+  requireAlive: () => void,
 ): Promise<void> {
   const start = performance.now();
   await whileAwake(
     (async () => {
       for (;;) {
+        requireAlive();
         const code = library.state(comm);
         if (code === 0) return;
         library.require("ncclCommGetAsyncError", code, comm);

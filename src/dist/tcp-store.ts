@@ -124,6 +124,11 @@ export class TcpStore {
     if (this.#failure !== undefined) listener(this.#failure.rank, this.#failure.reason);
   }
 
+  /** @throws {DistributedError} if a rank is gone. */
+  requireAlive(): void {
+    if (this.#failure !== undefined) throw this.#gone();
+  }
+
   /** Tells all others that this rank cannot go on. */
   reportFailure(reason: string): void {
     this.#send({ do: "fail", reason });
