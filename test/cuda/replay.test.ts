@@ -139,6 +139,23 @@ describe.skipIf(emulatorObstacle() !== null)("replay of recorded graphs", () => 
     program.dispose();
   });
 
+  it("notices that inputs which shared a buffer do no more", () => {
+    const program = compile(
+      { inputs: [x, y], outputs: [b.neg(x), b.neg(y)] },
+      copies(16, [input(0), output(0)], [input(1), temporary(0)], [temporary(0), output(1)]),
+    );
+    const targets = [backend.allocate(16), backend.allocate(16)];
+    for (let run = 0; run < 24; run++) {
+      const first = upload(values(run));
+      const second = run < 12 ? first : upload(values(-run));
+      program.run([first, second], targets);
+      expect(backend.readSync(targets[0], "f32")).toEqual(values(run));
+      expect(backend.readSync(targets[1], "f32")).toEqual(values(run < 12 ? run : -run));
+    }
+    expect(counts(program)).toMatchObject({ eager: 8, recorded: 2, copied: 16 });
+    program.dispose();
+  });
+
   it("updates its graph where operands that move are too large to copy", () => {
     const bytes = 65 * 2 ** 20;
     const wide = [0, 1, 2].map(() => b.input([bytes / 4], "f32") as NodeOf<"input">);

@@ -252,8 +252,6 @@ export class GraphReplay {
   private dropSlots(): void {
     for (const { address, bytes } of this.slots) this.pool.release(address, bytes);
     this.slots = [];
-    // Graphs over slots would write memory that is no longer theirs.
-    if (this.mode === "slots") this.dropRecordings();
   }
 
   private dropRecordings(): void {
