@@ -6,7 +6,7 @@ import { formRange, normalizeForm } from "../affine.ts";
 import type { Expression } from "../kernel.ts";
 import type { Loop } from "../loops.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
-import { strideOf } from "./kernel-plan.ts";
+import { strideOf } from "./accesses.ts";
 import type { KernelText } from "./kernel-text.ts";
 import type { Names } from "./names.ts";
 import { operationText } from "./operation-code.ts";

@@ -6,7 +6,7 @@ import { kernelExpressions, phaseExpressions, statementRoots } from "../loops.ts
 import { ExpressionCode, isAtom } from "./expression-code.ts";
 import { formsOf, FunctionScope } from "./function-scope.ts";
 import type { KernelFunction } from "./kernel-code.ts";
-import { strideOf } from "./kernel-plan.ts";
+import { strideOf } from "./accesses.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
 import { Names } from "./names.ts";
 import { foldText } from "./operation-code.ts";

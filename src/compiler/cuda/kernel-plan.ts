@@ -2,12 +2,14 @@ import { product } from "../../base/integers.ts";
 import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
-import type { Form } from "../affine.ts";
 import { formRange, normalizeForm } from "../affine.ts";
 import { kernelDTypes } from "../build-kernel.ts";
-import type { Expression, Kernel } from "../kernel.ts";
-import { kernelExpressions, kernelForms, loopStride, planLoops } from "../loops.ts";
+import type { Kernel } from "../kernel.ts";
+import { kernelExpressions, kernelForms, planLoops } from "../loops.ts";
 import type { Loop } from "../loops.ts";
+import { bytesOf, kernelAccesses, strideOf } from "./accesses.ts";
+import type { Access } from "./accesses.ts";
+import { trafficOf } from "./coalescing.ts";
 import type { CudaTarget } from "./kernel-code.ts";
 
 /**
@@ -58,37 +60,6 @@ const ITEMS_LEFT = 4;
 const ITEMS_SHARED = 16;
 const MOST_PARTS = 1024;
 
-type Load = Extract<Expression, { kind: "load" }>;
-
-/** One load or store of a kernel. */
-export interface Access {
-  readonly value: Node;
-  readonly form: Form;
-}
-
-/** Elements a form moves per step of a loop; 0 for none. */
-export function strideOf(form: Form, loop: Loop | null): number {
-  return loop === null || loop.axes.length === 0 ? 0 : loopStride(form, loop);
-}
-
-/** Every load and store of a kernel. */
-export function kernelAccesses(kernel: Kernel): Access[] {
-  const loads = kernelExpressions(kernel).filter((part): part is Load => part.kind === "load");
-  const stores = kernel.phases.flatMap((phase) =>
-    phase.statements.flatMap((part) => ("target" in part ? [part] : [])),
-  );
-  return [
-    ...loads.map(({ value, form }) => ({ value, form: normalizeForm(form) })),
-    ...stores.map(({ target, form }) => ({ value: target, form: normalizeForm(form) })),
-  ];
-}
-
-/** Bytes an access moves in the whole kernel: the buffer's, or fewer if it has fewer points. */
-function bytesOf({ value, form }: Access): number {
-  const points = product(form.terms.map((term) => term.axis.size));
-  return Math.min(points, numel(value.shape)) * dtypeBytes(value.dtype);
-}
-
 /** How much of its memory traffic a kernel moves in neighbours along a loop. */
 function fastScore(accesses: readonly Access[], loop: Loop): number {
   let score = 0;
@@ -107,28 +78,47 @@ interface Fast {
   readonly horizontal: boolean;
 }
 
+/** The loops with one of them last. */
+function withLast(loops: readonly Loop[], last: Loop | null): Loop[] {
+  const rest = loops.filter((loop) => loop !== last);
+  return last !== null && rest.length < loops.length ? [...rest, last] : rest;
+}
+
+/** Orders whose traffic differs by less are told apart by how long their vectors are. */
+const TRAFFIC_TIE = 1.05;
+/** Rows of so few elements are one thread's work. */
+const SHORT_ROW = 4;
+
+/** The loop neighbouring threads walk: the one that makes the fewest memory transfers. */
 function chooseFast(
   kernel: Kernel,
   accesses: readonly Access[],
   outer: readonly Loop[],
   inner: readonly Loop[],
 ): Fast {
-  let best: Fast = { loop: outer.at(-1) ?? null, horizontal: false };
-  let bestScore = -Infinity;
-  const consider = (loop: Loop, horizontal: boolean): void => {
-    const score = fastScore(accesses, loop);
-    if (score < bestScore) return;
-    bestScore = score;
-    best = { loop, horizontal };
-  };
-  for (const loop of outer) consider(loop, false);
-  if (!kernel.sequential) for (const loop of inner) consider(loop, true);
-  return best;
+  const rowLength = product(inner.map((loop) => loop.size));
+  const candidates: Fast[] = outer.map((loop) => ({ loop, horizontal: false }));
+  const mayShare = !kernel.sequential && (rowLength > SHORT_ROW || outer.length === 0);
+  if (mayShare) candidates.push(...inner.map((loop) => ({ loop, horizontal: true })));
+  const rated = candidates.map((fast) => {
+    const { loop, horizontal } = fast;
+    // A warp goes on with the next row where a row is short.
+    const loops = horizontal ? [...outer, ...withLast(inner, loop)] : withLast(outer, loop);
+    const score = loop === null ? 0 : fastScore(accesses, loop);
+    return { fast, traffic: trafficOf(accesses, loops), score };
+  });
+  const least = Math.min(...rated.map(({ traffic }) => traffic));
+  const good = rated.filter(({ traffic }) => traffic <= least * TRAFFIC_TIE);
+  const best = good.reduce<(typeof rated)[number] | null>(
+    (found, rating) => (found === null || rating.score >= found.score ? rating : found),
+    null,
+  );
+  return best?.fast ?? { loop: null, horizontal: false };
 }
 
 /** Elements of an access that one vector can hold: neighbours that never straddle its bytes. */
 export function accessWidth(
-  { value, form }: Access,
+  { value, form }: Pick<Access, "value" | "form">,
   vector: Loop | null,
   loops: readonly Loop[],
   lanes: number,
@@ -248,13 +238,9 @@ export function planKernel(
   const accesses = kernelAccesses(kernel);
   const fast = chooseFast(kernel, accesses, nest.outer, nest.inner);
   const { horizontal } = fast;
-  const withLast = (loops: readonly Loop[]): Loop[] => {
-    const rest = loops.filter((loop) => loop !== fast.loop);
-    return fast.loop !== null && rest.length < loops.length ? [...rest, fast.loop] : rest;
-  };
+  const outer = withLast(nest.outer, fast.loop);
   // Sequential inner loops keep their order.
-  const outer = withLast(nest.outer);
-  const inner = kernel.sequential ? [...nest.inner] : withLast(nest.inner);
+  const inner = kernel.sequential ? [...nest.inner] : withLast(nest.inner, fast.loop);
   const lanes = chooseLanes(kernel, accesses, fast.loop, [...outer, ...inner], alignmentOf);
   const vector = lanes === 1 ? null : fast.loop;
   const count = (loops: readonly Loop[]): number =>

@@ -1,0 +1,45 @@
+import { product } from "../../base/integers.ts";
+import { dtypeBytes } from "../../ir/dtype.ts";
+import type { Node } from "../../ir/node.ts";
+import { numel } from "../../ir/shape.ts";
+import type { Form } from "../affine.ts";
+import { normalizeForm } from "../affine.ts";
+import type { Expression, Kernel } from "../kernel.ts";
+import { kernelExpressions, loopStride } from "../loops.ts";
+import type { Loop } from "../loops.ts";
+
+type Load = Extract<Expression, { kind: "load" }>;
+
+/** One load or store of a kernel. */
+export interface Access {
+  readonly value: Node;
+  readonly form: Form;
+  readonly isStore: boolean;
+}
+
+/** Elements a form moves per step of a loop; 0 for none. */
+export function strideOf(form: Form, loop: Loop | null): number {
+  return loop === null || loop.axes.length === 0 ? 0 : loopStride(form, loop);
+}
+
+/** Every load and store of a kernel. */
+export function kernelAccesses(kernel: Kernel): Access[] {
+  const loads = kernelExpressions(kernel).filter((part): part is Load => part.kind === "load");
+  const stores = kernel.phases.flatMap((phase) =>
+    phase.statements.flatMap((part) => ("target" in part ? [part] : [])),
+  );
+  return [
+    ...loads.map(({ value, form }) => ({ value, form: normalizeForm(form), isStore: false })),
+    ...stores.map(({ target, form }) => ({
+      value: target,
+      form: normalizeForm(form),
+      isStore: true,
+    })),
+  ];
+}
+
+/** Bytes an access moves in the whole kernel: the buffer's, or fewer if it has fewer points. */
+export function bytesOf({ value, form }: Access): number {
+  const points = product(form.terms.map((term) => term.axis.size));
+  return Math.min(points, numel(value.shape)) * dtypeBytes(value.dtype);
+}
