@@ -1,6 +1,6 @@
 /** `bench/gpu`: Athanor beside PyTorch on one GPU. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { writeSection } from "../docs.ts";
 import type { Side } from "./cell-process.ts";
@@ -64,9 +64,13 @@ function chosenSides(): readonly Side[] {
   throw new Error(`--side: must be athanor or pytorch, got "${side}"`);
 }
 
+/** A file as the person named it: npm runs scripts in the folder of the workspace. */
+const pathOf = (file: string): string => resolve(process.env["INIT_CWD"] ?? ".", file);
+
 function save(report: GpuReport): void {
-  mkdirSync(dirname(options.out), { recursive: true });
-  writeFileSync(options.out, `${JSON.stringify(report, null, 2)}\n`);
+  const file = pathOf(options.out);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 async function run(): Promise<GpuReport> {
@@ -112,7 +116,7 @@ async function run(): Promise<GpuReport> {
 
 /** Results of earlier runs as one; rows in the order of the table. */
 function read(files: readonly string[]): GpuReport {
-  const reports = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as GpuReport);
+  const reports = files.map((file) => JSON.parse(readFileSync(pathOf(file), "utf8")) as GpuReport);
   const latest = reports.at(-1);
   if (latest === undefined) throw new Error("--from: names no file");
   const all = new Map(reports.flatMap(({ results }) => results.map((one) => [one.row, one])));

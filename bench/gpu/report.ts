@@ -14,7 +14,7 @@ export interface GpuReport {
 }
 
 /** The fastest way of a side, by its median. */
-export function bestOf({ contenders }: GpuResult, side: Side): Measured | undefined {
+function bestOf({ contenders }: GpuResult, side: Side): Measured | undefined {
   return contenders
     .filter((one) => one.side === side)
     .toSorted((a, b) => a.timing.median - b.timing.median)
@@ -43,7 +43,7 @@ function rateText({ bytes, flops, items }: GpuRow, milliseconds: number): string
 }
 
 /** GB/s of the faster side's copy, or undefined where it was not measured. */
-export function copyRate(results: readonly GpuResult[]): number | undefined {
+function copyRate(results: readonly GpuResult[]): number | undefined {
   const copy = results.find(({ row }) => row === "copy");
   if (copy === undefined) return undefined;
   const times = copy.contenders.map(({ timing }) => timing.median);
