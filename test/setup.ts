@@ -10,6 +10,12 @@ import { leakChecks } from "./leak-checks.ts";
 // Where there is a card, `auto` is the card: tests run on it only where they say so.
 process.env["ATHANOR_DEVICE"] ??= "wasm";
 
+/** ATHANOR_CUDA_EMULATOR=1 gives the device `cuda` a card in software: see test/cuda/emulator. */
+if (process.env.ATHANOR_CUDA_EMULATOR === "1") {
+  const { emulateCard } = await import("./cuda/emulator/emulated-device.ts");
+  emulateCard();
+}
+
 let before: number[] = [];
 
 beforeEach(() => {
