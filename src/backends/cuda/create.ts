@@ -1,4 +1,5 @@
 import { compileCuda } from "../../compiler/compile-cuda.ts";
+import { AttentionExecutor } from "./attention.ts";
 import { CudaBackend } from "./backend.ts";
 import type { CudaBackendOptions } from "./backend.ts";
 import { ConvolutionExecutor } from "./convolution.ts";
@@ -17,6 +18,7 @@ export interface CudaDeviceOptions extends Partial<CudaBackendOptions> {
 const libraryExecutors: LibraryExecutorFactories = {
   matmul: (context) => new MatmulExecutor(context),
   convolution: (context) => new ConvolutionExecutor(context),
+  attention: (context) => new AttentionExecutor(context),
 };
 
 /**

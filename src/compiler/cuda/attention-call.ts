@@ -6,7 +6,7 @@ import type { CudaTarget, RenderedStep } from "./kernel-code.ts";
 import type { AttentionCall, AttentionTensor } from "./library-calls.ts";
 
 /** Widest heads of cuDNN's attention, and what widths and strides are multiples of. */
-const widestHead = 128;
+const widestHead = 256;
 const multiple = 8;
 
 /** What an attention step runs as: a call of cuDNN, or generated kernels where it has none. */

@@ -170,6 +170,7 @@ static void matmul(const struct body *op) {
   }
   finish(c);
 }
+/* Dims of the result are 1, or divide the operand's: heads that share keys are added up. */
 static void reduction(const struct body *op) {
   struct tensor *x = input(emu_dnn_body(op, 1610, 0)), *y = tensor_of(emu_dnn_body(op, 1611, 0));
   int mode = (int)emu_dnn_integer(emu_dnn_body(op, 1612, 0), 1600, 0);
@@ -178,7 +179,7 @@ static void reduction(const struct body *op) {
   for (int64_t i = 0; i < x->total; i++) {
     int64_t place = 0, scale = 1;
     for (int d = x->rank - 1; d >= 0; d--) {
-      if (y->dims[d] != 1) place += coordinate_of(x, i, d) * scale;
+      place += coordinate_of(x, i, d) / (x->dims[d] / y->dims[d]) * scale;
       scale *= y->dims[d];
     }
     double *to = &y->values[place], value = x->values[i];
@@ -189,9 +190,11 @@ static void reduction(const struct body *op) {
 /* The memory of x, seen with the dims and strides of y. */
 static void reshape(const struct body *op) {
   struct tensor *x = input(emu_dnn_body(op, 2200, 0)), *y = tensor_of(emu_dnn_body(op, 2201, 0));
-  double *memory = calloc(x->total, sizeof *memory);
-  for (int64_t i = 0; i < x->total; i++) memory[offset_of(x, i) % x->total] = x->values[i];
-  for (int64_t i = 0; i < y->total; i++) y->values[i] = memory[offset_of(y, i) % x->total];
+  int64_t extent = 1;
+  for (int i = 0; i < x->rank; i++) extent += (x->dims[i] - 1) * x->strides[i];
+  double *memory = calloc(extent, sizeof *memory);
+  for (int64_t i = 0; i < x->total; i++) memory[offset_of(x, i)] = x->values[i];
+  for (int64_t i = 0; i < y->total; i++) y->values[i] = memory[offset_of(y, i) % extent];
   free(memory);
   finish(y);
 }
