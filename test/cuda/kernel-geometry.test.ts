@@ -37,6 +37,13 @@ const shapesOf: Readonly<Record<string, (scene: Scene) => Node | Node[]>> = {
   "odd rows": ({ input }) => b.add(input([9, 7, 5]), b.expand(input([1, 7, 1]), [9, 7, 5])),
   "a matrix and a transposed one": ({ input }) =>
     b.add(input([70, 36]), b.transpose(input([36, 70]), 0, 1)),
+  "a large matrix transposed": ({ input }) =>
+    b.add(b.transpose(input([130, 200]), 0, 1), input([200, 130])),
+  "channels first to channels last": ({ input }) =>
+    b.mul(
+      b.permute(input([2, 48, 20, 32]), [0, 2, 3, 1]),
+      b.expand(input([1, 1, 1, 48]), [2, 20, 32, 48]),
+    ),
   "a permuted tensor": ({ input }) => b.neg(b.permute(input([6, 40, 3, 34]), [0, 2, 3, 1])),
   "a slice with steps": ({ input }) => b.neg(b.slice(input([20, 40]), [2, 1], [8, 18], [2, 2])),
   padding: ({ input }) => b.pad(input([10, 20]), [1, 4], [2, 8]),

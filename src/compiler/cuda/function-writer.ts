@@ -17,6 +17,7 @@ import type { Segment } from "./segments.ts";
 import type { StoragePlan } from "./storage-plan.ts";
 import { closeAccumulator, openAccumulator, receiveAccumulator } from "./sum-code.ts";
 import { declareLive, decompose, openThread } from "./thread-code.ts";
+import { tileBlocks, tileBytes, writeTile } from "./tile-code.ts";
 import { VectorCode } from "./vector-code.ts";
 
 type Store = Extract<Statement, { kind: "store" }>;
@@ -57,11 +58,11 @@ export class FunctionWriter {
     const { plan, storage, text, options } = scope;
     const splits = segment.phases.some((phase) => this.hasItems(phase));
     if (options.writesState) text.add("if (errors[0] != 0) return;");
-    openThread(scope, splits);
-    this.openStashes();
-    this.vectors.open();
-    for (const reduction of segment.given) receiveAccumulator(scope, reduction);
-    for (const phase of segment.phases) this.phase(phase);
+    if (plan.tile === null) this.body(splits);
+    else {
+      const [phase] = segment.phases;
+      writeTile(scope, this.code, plan.tile, (names) => this.statements(phase, names, false));
+    }
     if (options.writesState || reportsIndices(scope.kernel)) {
       scope.parameter("errors", "int *", "errors", { kind: "errors" });
     }
@@ -69,11 +70,26 @@ export class FunctionWriter {
     return {
       text: `(${list.text}) {\n${text.toString()}\n}`,
       arguments: list.arguments,
-      blocks: splits ? plan.blocks : plan.blocks / plan.parts,
+      blocks: this.blocks(splits),
       threads: plan.threads,
-      sharedBytes: storage.sharedBytes,
+      sharedBytes: storage.sharedBytes + (plan.tile?.loads.length ?? 0) * tileBytes,
       residentBlocks: 0,
     };
+  }
+
+  private blocks(splits: boolean): number {
+    const { plan } = this.scope;
+    if (plan.tile !== null) return tileBlocks(this.scope, plan.tile);
+    return splits ? plan.blocks : plan.blocks / plan.parts;
+  }
+
+  private body(splits: boolean): void {
+    const { scope, segment } = this;
+    openThread(scope, splits);
+    this.openStashes();
+    this.vectors.open();
+    for (const reduction of segment.given) receiveAccumulator(scope, reduction);
+    for (const phase of segment.phases) this.phase(phase);
   }
 
   private hasItems(phase: Phase): boolean {

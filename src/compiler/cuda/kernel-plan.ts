@@ -11,6 +11,8 @@ import { bytesOf, kernelAccesses, strideOf } from "./accesses.ts";
 import type { Access } from "./accesses.ts";
 import { trafficOf } from "./coalescing.ts";
 import type { CudaTarget } from "./kernel-code.ts";
+import { planTile } from "./tile-plan.ts";
+import type { TilePlan } from "./tile-plan.ts";
 
 /**
  * How the points of a kernel are shared by threads. A *row* is a point of the outer loops, or
@@ -42,6 +44,8 @@ export interface KernelPlan {
   readonly wide: boolean;
   /** One loop that every access walks in the same way: its length may be an argument. */
   readonly flat: boolean;
+  /** Set for kernels that transpose: then lanes, rows and groups are one. */
+  readonly tile: TilePlan | null;
 }
 
 /** Bytes a value's address is a multiple of. */
@@ -241,7 +245,9 @@ export function planKernel(
   const outer = withLast(nest.outer, fast.loop);
   // Sequential inner loops keep their order.
   const inner = kernel.sequential ? [...nest.inner] : withLast(nest.inner, fast.loop);
-  const lanes = chooseLanes(kernel, accesses, fast.loop, [...outer, ...inner], alignmentOf);
+  const tile = nest.inner.length > 0 ? null : planTile(kernel, outer);
+  const all = [...outer, ...inner];
+  const lanes = tile !== null ? 1 : chooseLanes(kernel, accesses, fast.loop, all, alignmentOf);
   const vector = lanes === 1 ? null : fast.loop;
   const count = (loops: readonly Loop[]): number =>
     product(loops.map((loop) => (loop === vector ? divideUp(loop.size, lanes) : loop.size)));
@@ -268,5 +274,6 @@ export function planKernel(
     blocks: divideUp(rowCount, rows) * parts,
     wide: needsWideIndices(kernel, accesses),
     flat: isFlat(kernel, outer, inner),
+    tile,
   };
 }
