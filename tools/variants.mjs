@@ -20,17 +20,20 @@ const variants = [
   {
     name: "emulated CUDA card",
     env: { ATHANOR_DEVICE: "cuda", ATHANOR_CUDA_EMULATOR: "1" },
+    // Every program starts a compiler.
+    options: ["--testTimeout=120000"],
     suites: everything,
     obstacle: hasCompiler ? null : "it needs Linux and a C compiler (apt install tcc)",
   },
 ];
 
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
-const failed = variants.filter(({ name, env, suites, obstacle = null }) => {
+const failed = variants.filter(({ name, env, suites, options = [], obstacle = null }) => {
   console.log(`\n-- variant: ${name}${obstacle === null ? "" : ` is skipped: ${obstacle}`}`);
   if (obstacle !== null) return false;
-  const options = { cwd: root, stdio: "inherit", env: { ...process.env, ...env } };
-  return spawnSync(process.execPath, [vitest, "run", ...suites], options).status !== 0;
+  const spawnOptions = { cwd: root, stdio: "inherit", env: { ...process.env, ...env } };
+  const args = [vitest, "run", ...options, ...suites];
+  return spawnSync(process.execPath, args, spawnOptions).status !== 0;
 });
 if (failed.length > 0) {
   console.log(`\nfailed variants: ${failed.map(({ name }) => name).join(", ")}`);
