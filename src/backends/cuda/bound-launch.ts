@@ -196,7 +196,7 @@ class BoundHostCall implements BoundLaunch {
 }
 
 /** Device memory as a fresh host array, once the stream has come so far. */
-export function fetchBytes(
+function fetchBytes(
   device: CudaDevice,
   staging: Staging,
   address: number,

@@ -103,7 +103,8 @@ let instance: Ffi | undefined;
 export function koffiFfi(): Ffi {
   if (instance !== undefined) return instance;
   try {
-    instance = new KoffiFfi(createRequire(import.meta.url)("koffi") as Koffi);
+    const require = createRequire(import.meta.url);
+    instance = new KoffiFfi(require("koffi") as Koffi);
     return instance;
   } catch (cause) {
     const isMissing =

@@ -125,7 +125,7 @@ function zeroTerminated(text: string): Uint8Array {
 const MOST_MESSAGES = 5;
 
 /** The first errors of a log, each with the line of the source it names. */
-export function annotate(log: string, source: string): string {
+function annotate(log: string, source: string): string {
   const lines = source.split("\n");
   const errors = log.split("\n").filter((line) => line.includes("error"));
   return errors
