@@ -14,6 +14,11 @@ export function tune(socket: Socket): Socket {
   return socket;
 }
 
+/** Whether only this machine can be reached there. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^(::ffff:)?127\./.test(host);
+}
+
 /** Calls `receive` with each JSON value that arrives on a line of its own. */
 export function onJsonLines(socket: Socket, receive: (message: unknown) => void): void {
   let rest = "";

@@ -1,7 +1,7 @@
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createServer } from "node:net";
 import { DistributedError } from "../base/errors.ts";
-import { onJsonLines, tune } from "./line-socket.ts";
+import { isLoopback, onJsonLines, tune } from "./line-socket.ts";
 import type { ChannelHello } from "./receiver.ts";
 import { Receiver } from "./receiver.ts";
 import type { TcpStore } from "./tcp-store.ts";
@@ -44,7 +44,7 @@ export class PeerNetwork {
     const host = store.localAddress;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port: 0 }, resolve);
+      server.listen(isLoopback(host) ? { host, port: 0 } : { port: 0 }, resolve);
     });
     const network = new PeerNetwork(store, server);
     const { port } = server.address() as AddressInfo;
@@ -148,10 +148,14 @@ export class PeerNetwork {
     return new Receiver(host, port, hello, (reason) => this.#suspect(from, reason));
   }
 
-  /** A peer's connection broke: because it is gone, or because it saw that another one is. */
+  /** A peer's connection broke: it has left, or is gone, or saw that another one is. */
   #suspect(peer: number, reason: string): void {
     if (this.#error !== undefined) return;
-    setTimeout(() => this.fail(lostRank(this.rank, peer, reason)), blameMs).unref();
+    const judge = async (): Promise<void> => {
+      const hasLeft = await this.store.hasLeft(peer).catch(() => false);
+      if (!hasLeft) this.fail(lostRank(this.rank, peer, reason));
+    };
+    setTimeout(() => void judge(), blameMs).unref();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createServer } from "node:net";
 import { DistributedError } from "../base/errors.ts";
-import { onJsonLines, tune, writeJsonLine } from "./line-socket.ts";
+import { isLoopback, onJsonLines, tune, writeJsonLine } from "./line-socket.ts";
 
 /** What a client asks; `hello` and `bye` say who it is and that it leaves in order. */
 export type StoreRequest =
@@ -46,7 +46,6 @@ export class StoreServer {
    */
   static async listen(host: string, port: number): Promise<StoreServer> {
     const server = createServer();
-    const isLocal = host === "localhost" || host === "::1" || host.startsWith("127.");
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
         reject(
@@ -57,7 +56,7 @@ export class StoreServer {
           ),
         );
       });
-      server.listen(isLocal ? { port, host } : { port }, resolve);
+      server.listen(isLoopback(host) ? { port, host } : { port }, resolve);
     });
     return new StoreServer(server);
   }

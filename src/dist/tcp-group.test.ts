@@ -180,6 +180,19 @@ describe("TcpGroup", () => {
     await expect(a.broadcast(new Float32Array(1), 0)).rejects.toThrow("rank 1 is gone");
   });
 
+  it("goes on without a rank that has left", async () => {
+    const [a, b, c] = await openGroups(3);
+    await Promise.all([a, b, c].map((group) => group.allReduce(new Float32Array(8), "sum")));
+    const failures: Error[] = [];
+    for (const group of [a, c]) group.onFailure((error) => failures.push(error));
+    await b.close();
+    // As long as a broken connection would be suspected, and more.
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    const got = new Float32Array(1);
+    await Promise.all([a.send(Float32Array.of(5), 2), c.recv(got, 0)]);
+    expect([...got, failures]).toEqual([5, []]);
+  });
+
   it("leaves in order", async () => {
     const groups = await openGroups(3);
     const work = groups.map((group) => group.allReduce(new Float32Array(50_000), "sum"));

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { connect } from "node:net";
 import { DistributedError } from "../base/errors.ts";
 import { delay, whileAwake, within } from "./keep-alive.ts";
-import { onJsonLines, tune, writeJsonLine } from "./line-socket.ts";
+import { isLoopback, onJsonLines, tune, writeJsonLine } from "./line-socket.ts";
 import type { StoreMessage, StoreRequest } from "./store-server.ts";
 import { StoreServer } from "./store-server.ts";
 
@@ -24,6 +24,8 @@ interface Pending {
   reject(error: Error): void;
 }
 
+const leftKey = (rank: number): string => `left/${rank}`;
+
 const firstRetryMs = 50;
 const slowestRetryMs = 1_000;
 
@@ -37,6 +39,7 @@ export class TcpStore {
   readonly port: number;
   readonly #server: StoreServer | undefined;
   readonly #socket: Socket;
+  readonly #host: string;
   readonly #timeoutMs: number;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<FailureListener>();
@@ -47,10 +50,11 @@ export class TcpStore {
   private constructor(
     server: StoreServer | undefined,
     socket: Socket,
-    { rank, port }: { readonly rank: number; readonly port: number },
+    { rank, port, host }: Pick<TcpStoreOptions, "rank" | "port" | "host">,
     timeoutMs: number,
   ) {
     this.rank = rank;
+    this.#host = host;
     this.port = port;
     this.#server = server;
     this.#socket = tune(socket);
@@ -73,16 +77,20 @@ export class TcpStore {
     try {
       const timeoutMs = timeoutSeconds * 1_000;
       const socket = await whileAwake(connectPatiently(host, port, rank, timeoutMs));
-      return new TcpStore(server, socket, { rank, port }, timeoutMs);
+      return new TcpStore(server, socket, { rank, port, host }, timeoutMs);
     } catch (error) {
       server?.destroy();
       throw error;
     }
   }
 
-  /** Address of this machine as rank 0 sees it, for connections among the ranks. */
+  /**
+   * Address of this machine for connections among the ranks: that of the connection to rank 0. Where
+   * it is a loopback one, rank 0 is on this machine, and the others know it by the store's host.
+   */
   get localAddress(): string {
-    return this.#socket.localAddress ?? "127.0.0.1";
+    const address = this.#socket.localAddress ?? this.#host;
+    return isLoopback(address) ? this.#host : address;
   }
 
   /** Sets a value. */
@@ -134,9 +142,16 @@ export class TcpStore {
     this.#send({ do: "fail", reason });
   }
 
+  /** Whether a rank has left in order. */
+  hasLeft(rank: number): Promise<boolean> {
+    return this.check([leftKey(rank)]);
+  }
+
   /** Leaves in order. Rank 0 waits for the others, so that none of them loses its store. */
-  async close(patienceSeconds = 30): Promise<void> {
+  async close(patienceSeconds: number = this.#timeoutMs / 1_000): Promise<void> {
     if (this.#isClosing) return;
+    // If somebody is gone already, nobody needs to know.
+    await this.set(leftKey(this.rank), "1").catch(() => undefined);
     this.#isClosing = true;
     this.#send({ do: "bye" });
     const closed = new Promise((resolve) => {
