@@ -299,7 +299,9 @@ export class GPT2 extends Gpt2Module {
     const logits = this.#head(this.#features(tokens).x).reshape([-1, paddedVocabSize]);
     const isToken = arange(paddedVocabSize, { device: logits.device }).lt(vocabSize);
     const known = vocabSize === paddedVocabSize ? logits : logits.where(isToken, -Infinity);
-    return crossEntropy(known, targets.reshape([-1])).float();
+    // A loss in bf16 would have three digits.
+    const exact = known.dtype === "f64" ? known : known.float();
+    return crossEntropy(exact, targets.reshape([-1])).float();
   }
 
   /**
