@@ -168,7 +168,7 @@ class Scheduler {
     if (value === target) return;
     const to = this.locationOf(target);
     if (value.op === "input") {
-      this.saved.add(value);
+      if (this.isOverwritten(value)) this.saved.add(value);
       this.after.push({ source: value, to });
       return;
     }
@@ -177,6 +177,12 @@ class Scheduler {
       return;
     }
     this.after.push({ source: value, to });
+  }
+
+  private isOverwritten(input: Node): boolean {
+    return this.graph.outputs.some(
+      ({ op, src }) => op === "assign" && src[0] === input && src[1] !== input,
+    );
   }
 
   private canWriteInPlace(target: Node, value: Node): boolean {
