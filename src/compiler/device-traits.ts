@@ -5,6 +5,8 @@ import type { StridedView } from "./lower.ts";
 export interface DeviceTraits {
   /** Whether a contraction may run this consumer on its result, block by block. */
   readonly takesEpilogue: (root: Node, consumer: Node) => boolean;
+  /** Whether products can add a row to each row of their result; then that is all they take. */
+  readonly addsBias: (root: Node) => boolean;
   /** Whether long reductions to few results are cut into parts, for threads to share. */
   readonly splitsReductions: boolean;
   /** Whether a product or convolution in its own dtype is one call; else it is expanded. */
@@ -38,6 +40,7 @@ export interface DeviceTraits {
 /** WebAssembly: products and convolutions of f32, which run whole chains on finished blocks. */
 export const wasmTraits: DeviceTraits = {
   takesEpilogue: (root) => root.op !== "convWeightGrad",
+  addsBias: () => false,
   splitsReductions: true,
   hasContraction: (node) => node.dtype === "f32",
   convolvesByProducts: false,

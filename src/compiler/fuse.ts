@@ -4,10 +4,12 @@ import type { Node } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
+import { biasOf } from "./bias.ts";
 import { buildSpecialKernels } from "./build-kernel.ts";
 import type { DeviceTraits } from "./device-traits.ts";
 import type { Kernel } from "./kernel.ts";
 import { NeedsBuffer } from "./lower.ts";
+import type { StridedView } from "./lower.ts";
 import { LoopGroup, reduceOps } from "./loop-group.ts";
 import { chooseValues } from "./materialize.ts";
 import { rowIndex } from "./scatter-rows.ts";
@@ -23,6 +25,8 @@ export interface Group {
   readonly reads: Set<Node>;
   /** The loop nest: of the group itself, or of a contraction's epilogue. */
   loops: LoopGroup | null;
+  /** The row a product adds to each of its rows, if that is all its epilogue does. */
+  bias: StridedView | null;
   /** Kernels of a special group, in order; empty for those that are not loops (sort, custom). */
   readonly kernels: readonly Kernel[];
 }
@@ -121,7 +125,15 @@ class Grouping {
     needed: Set<Node>,
     kernels: readonly Kernel[] = [],
   ): Group {
-    const group: Group = { kind, produces: [], after: new Set(), reads: new Set(), loops, kernels };
+    const group: Group = {
+      kind,
+      produces: [],
+      after: new Set(),
+      reads: new Set(),
+      loops,
+      bias: null,
+      kernels,
+    };
     this.groups.push(group);
     this.record(group, node, needed);
     return group;
@@ -223,11 +235,24 @@ class Grouping {
   private joinEpilogue(group: Group, node: Node): boolean {
     const root = group.produces[0];
     if (reduceOps[node.op] !== undefined || numel(node.shape) !== numel(root.shape)) return false;
-    if (numel(root.shape) === 0 || !this.traits.takesEpilogue(root, node)) return false;
+    if (numel(root.shape) === 0) return false;
+    if (this.traits.addsBias(root)) return this.joinBias(group, root, node);
+    if (!this.traits.takesEpilogue(root, node)) return false;
     if (group.loops !== null) return group.loops.tryAddEpilogue(node);
     const epilogue = LoopGroup.epilogueOf(root, this.isValue, this.traits);
     if (!epilogue.tryAddEpilogue(node)) return false;
     group.loops = epilogue;
+    return true;
+  }
+
+  /** A row added to each row of a product that can do that itself: its only epilogue. */
+  private joinBias(group: Group, root: Node, node: Node): boolean {
+    if (group.loops !== null) return false;
+    const bias = biasOf(root, node, this.isValue);
+    const epilogue = LoopGroup.epilogueOf(root, this.isValue, this.traits);
+    if (bias === null || !epilogue.tryAddEpilogue(node)) return false;
+    group.loops = epilogue;
+    group.bias = bias;
     return true;
   }
 }

@@ -186,7 +186,8 @@ function printStep(step: Step, nameOf: NameOf): string[] {
     }
     case "contraction": {
       const operands = step.operands.map((view) => printView(view, nameOf));
-      const head = `${nameOf(step.node)} = ${step.node.op}(${operands.join("; ")})`;
+      const bias = step.bias === null ? "" : ` + ${printView(step.bias, nameOf)}`;
+      const head = `${nameOf(step.result)} = ${step.node.op}(${operands.join("; ")})${bias}`;
       if (step.epilogue === null) return [head];
       const epilogue = printKernel(step.epilogue, nameOf);
       return [head, ...epilogue.map((line) => `  then ${line}`)];

@@ -37,6 +37,10 @@ export type Step =
       readonly kind: "contraction";
       readonly node: Node;
       readonly operands: readonly StridedView[];
+      /** What is stored: the node, or its sum with the bias. */
+      readonly result: Node;
+      /** A row added to each row of the product before it is stored. */
+      readonly bias: StridedView | null;
       readonly epilogue: Kernel | null;
       readonly reads: Node[];
       readonly writes: Node[];
@@ -168,7 +172,7 @@ class Scheduler {
     if (value === target) return;
     const to = this.locationOf(target);
     if (value.op === "input") {
-      if (this.isOverwritten(value)) this.saved.add(value);
+      this.saved.add(value);
       this.after.push({ source: value, to });
       return;
     }
@@ -177,12 +181,6 @@ class Scheduler {
       return;
     }
     this.after.push({ source: value, to });
-  }
-
-  private isOverwritten(input: Node): boolean {
-    return this.graph.outputs.some(
-      ({ op, src }) => op === "assign" && src[0] === input && src[1] !== input,
-    );
   }
 
   private canWriteInPlace(target: Node, value: Node): boolean {
@@ -251,10 +249,28 @@ class Scheduler {
     const stored = this.needed(group);
     const members = group.loops === null ? [] : [...group.loops.members.keys()];
     const kept = members.filter((member) => stored.has(member));
+    const reads = [...group.reads];
+    const { bias } = group;
+    const isBias = bias !== null && !stored.has(node) && kept.length === 1;
+    // What writes state must look for errors of earlier kernels first, which libraries do not.
+    if (isBias && this.locations.get(kept[0])?.kind !== "input") {
+      const [result] = kept;
+      const epilogue = null;
+      return { kind: "contraction", node, operands, result, bias, epilogue, reads, writes: kept };
+    }
     const writes = [node, ...kept];
     const epilogue = group.loops === null ? null : buildLoopKernel(group.loops, new Set(kept));
     if (!stored.has(node)) this.shareResult(node, kept);
-    return { kind: "contraction", node, operands, epilogue, reads: [...group.reads], writes };
+    return {
+      kind: "contraction",
+      node,
+      operands,
+      result: node,
+      bias: null,
+      epilogue,
+      reads,
+      writes,
+    };
   }
 
   /** The raw product may live where its only reader, the epilogue, puts its own result. */

@@ -105,6 +105,49 @@ describe("products on CUDA", () => {
   });
 });
 
+describe("a bias on CUDA", () => {
+  const x = b.input([2, 3, 6], "bf16");
+  const w = b.input([7, 6], "bf16");
+  const row = b.input([7], "bf16");
+  /** x · wᵀ + row of a layer, in the shapes layers give. */
+  const layer = (bias: Node): Node => {
+    const rows = b.dot(b.reshape(x, [6, 6]), turned(w));
+    return b.add(b.reshape(rows, [2, 3, 7]), bias);
+  };
+  const broadcast = b.broadcastTo(row, [2, 3, 7]);
+  const kinds = (...nodes: readonly Node[]): string[] => {
+    const inputs = topologicalOrder(nodes).filter((one) => one.op === "input");
+    return compileCuda({ inputs, outputs: nodes }, card).launches.map(({ kind }) => kind);
+  };
+
+  it("is added by the product, which stores the sum only", () => {
+    const launch = onlyCall(layer(broadcast));
+    expect(launch.call).toMatchObject({ epilogue: "bias", m: 6, n: 7, k: 6 });
+    expect(launch.operands.map(({ place }) => place.kind)).toEqual([
+      "input",
+      "input",
+      "output",
+      "input",
+    ]);
+    const part = b.broadcastTo(b.narrow(b.input([9], "bf16"), 0, 2, 7), [2, 3, 7]);
+    expect(onlyCall(layer(part)).operands[3].offset).toBe(4);
+  });
+
+  it("is added by a kernel where it is no row, or where the product is needed too", () => {
+    expect(kinds(layer(b.input([2, 3, 7], "bf16")))).toEqual(["library", "kernel"]);
+    expect(kinds(layer(b.full([2, 3, 7], 2, "bf16")))).toEqual(["library", "kernel"]);
+    const column = b.broadcastTo(b.input([3, 1], "bf16"), [2, 3, 7]);
+    expect(kinds(layer(column))).toEqual(["library", "kernel"]);
+    const sum = layer(broadcast);
+    expect(kinds(sum, sum.src[0])).toEqual(["library", "kernel"]);
+  });
+
+  it("is added by a kernel where the sum is state, which an index error must leave alone", () => {
+    const state = b.input([2, 3, 7], "bf16");
+    expect(kinds(b.assign(state, layer(broadcast)))).toEqual(["library", "kernel"]);
+  });
+});
+
 describe("convolutions on CUDA", () => {
   const attrs = { stride: [2], padLow: [1], padHigh: [0], dilation: [1], groups: 1 };
   const x = b.input([2, 3, 9], "f32");

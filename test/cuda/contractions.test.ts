@@ -55,10 +55,36 @@ const large: Case = {
   },
 };
 
+/** Rows added to products, alone and with what reads the sums. */
+const biased: Case = {
+  name: "products with a bias",
+  dtypes: ["f64", "f32", "bf16", "f16", "i32"],
+  tolerance: large.tolerance ?? {},
+  reason: "terms of both signs cancel, and libraries round the sum with the bias once",
+  build: ({ input, dtype }) => {
+    const layer = (rows: number, inner: number, columns: number): Node => {
+      const x = b.reshape(input([2, rows, inner]), [2 * rows, inner]);
+      const y = b.dot(x, b.transpose(input([columns, inner]), 0, 1));
+      const shape = [2, rows, columns];
+      return b.add(b.broadcastTo(input([columns]), shape), b.reshape(y, shape));
+    };
+    const sum = layer(5, 4, 6);
+    const batched = b.dot(input([3, 4, 5]), input([3, 5, 7]));
+    return [
+      layer(3, 9, 7),
+      layer(1, 3, 1),
+      b.mul(b.permute(sum, [1, 0, 2]), b.full([5, 2, 6], 2, dtype)),
+      b.reduceSum(sum, [2]),
+      b.add(batched, b.broadcastTo(input([7]), batched.shape)),
+    ];
+  },
+};
+
 const rows: readonly (readonly [string, Case])[] = Object.entries(contractionRows).flatMap(
   ([op, cases]) => cases.map((row) => [`${op}: ${row.name}`, row] as const),
 );
-const everyRow = [...rows, [large.name, large] as const];
+const own = [large, biased].map((row) => [row.name, row] as const);
+const everyRow = [...rows, ...own];
 
 describe.skipIf(emulatorObstacle() !== null).each(machines)(
   "contractions with $name",

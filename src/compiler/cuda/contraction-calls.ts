@@ -43,11 +43,22 @@ const isLibraryDType = (dtype: DType): boolean =>
 /** Whether cuBLASLt multiplies these: floats, and something to add up. */
 function isLibraryProduct(node: Node, target: CudaTarget): boolean {
   return (
+    node.op === "dot" &&
     has(target, "cublasLt") &&
     isLibraryDType(node.dtype) &&
     numel(node.shape) > 0 &&
     numel(node.src[0].shape) > 0
   );
+}
+
+/**
+ * Whether cuBLASLt adds a row to the product as it stores it: not in f64, and of proper matrices
+ * only, where every version of it can.
+ */
+export function addsBias(node: Node, target: CudaTarget): boolean {
+  const sizes = [...node.shape, node.src[0]?.shape.at(-1) ?? 0];
+  const isPlain = node.shape.length === 2 && sizes.every((size) => size > 1);
+  return isPlain && node.dtype !== "f64" && isLibraryProduct(node, target);
 }
 
 /** Whether cuDNN takes a convolution or gradient: floats, up to three spatial dims, not empty. */
@@ -96,12 +107,15 @@ export function contractionCall(
   const { node, operands } = step;
   if (node.op !== "dot") return convolutionCall(step, allowTf32);
   const call = isLibraryProduct(node, target) ? matmulCall(step, allowTf32) : null;
+  if (call === null && step.bias !== null) {
+    throw new CompileError("cuda: only the library's products add a bias");
+  }
   return call ?? matmulKernel(node, operands, target);
 }
 
 /** The product as a call of cuBLASLt, or null if an operand's strides are not what it can read. */
 export function matmulCall(
-  { node, operands }: ContractionStep,
+  { node, operands, result, bias }: ContractionStep,
   allowTf32: boolean,
 ): PlacedCall | null {
   if (node.op !== "dot") throw new CompileError(`matmulCall: needs a dot, got ${node.op}`);
@@ -114,10 +128,12 @@ export function matmulCall(
     dtype,
     outputDtype: dtype,
     ...shape,
-    epilogue: "none",
+    epilogue: bias === null ? "none" : "bias",
     allowTf32: allowTf32 && dtype === "f32",
   };
-  return { call, operands: placed(operands, node), facts: contractionFacts(node) };
+  const row = bias === null ? [] : placed([bias]);
+  const values = [...placed(operands), { value: result, offset: 0 }, ...row];
+  return { call, operands: values, facts: contractionFacts(node) };
 }
 
 /** A convolution or gradient as a call of cuDNN. Operands: input, weight, output. */
@@ -187,10 +203,9 @@ function convolutionTensor({ node, view }: Role, channelsLast: boolean): Convolu
   return { shape: first(shape), strides: first(strides) };
 }
 
-function placed(operands: readonly StridedView[], result: Node): PlacedCall["operands"] {
-  const read = operands.map(({ value, offset }) => ({
+function placed(operands: readonly StridedView[]): PlacedCall["operands"] {
+  return operands.map(({ value, offset }) => ({
     value,
     offset: offset * dtypeBytes(value.dtype),
   }));
-  return [...read, { value: result, offset: 0 }];
 }

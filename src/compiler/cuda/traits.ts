@@ -1,13 +1,14 @@
 import type { Node } from "../../ir/node.ts";
 import type { DeviceTraits } from "../device-traits.ts";
 import { hasAttentionKernel } from "./attention-kernel.ts";
-import { isLibraryConvolution, isMatmulReady } from "./contraction-calls.ts";
+import { addsBias, isLibraryConvolution, isMatmulReady } from "./contraction-calls.ts";
 import type { CudaTarget } from "./kernel-code.ts";
 
 /** CUDA cards: plenty of arithmetic against memory, and products that stand alone. */
 export function cudaTraits(target: CudaTarget): DeviceTraits {
   return {
     takesEpilogue: () => false,
+    addsBias: (root: Node) => addsBias(root, target),
     splitsReductions: false,
     // Products are one launch whatever their dtype; convolutions where cuDNN takes them.
     hasContraction: (node: Node) => node.op === "dot" || isLibraryConvolution(node, target),
