@@ -17,7 +17,7 @@ describe.skipIf(obstacle !== null)(
     });
 
     backendContract("cuda", () => {
-      machine ??= emulator();
+      machine ??= emulator({ alternating: true });
       return emulatedBackend(machine, { verify: true, checksAtOnce: true });
     });
   },

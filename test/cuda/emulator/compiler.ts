@@ -38,11 +38,15 @@ function firstOf(commands: Readonly<Record<string, string>>): string | undefined
   return found === undefined ? undefined : commands[found];
 }
 
+function wantedCompiler(): string | undefined {
+  const wanted = process.env["ATHANOR_EMULATOR_CC"];
+  return wanted === "" ? undefined : wanted;
+}
+
 /** Command that compiles kernels; ATHANOR_EMULATOR_CC names the compiler. */
 export function unitCommand(): string | undefined {
-  const wanted = process.env["ATHANOR_EMULATOR_CC"];
-  if (wanted !== undefined && wanted !== "") return unitCommands[wanted] ?? wanted;
-  return firstOf(unitCommands);
+  const wanted = wantedCompiler();
+  return wanted === undefined ? firstOf(unitCommands) : (unitCommands[wanted] ?? wanted);
 }
 
 /** Folder for compiled units and libraries, of this user. */
@@ -66,7 +70,7 @@ export function emulatorObstacle(): string | null {
  * @throws {Error} with the compiler's messages.
  */
 export function emulatorLibrary(): string {
-  const command = firstOf(libraryCommands);
+  const command = libraryCommands[wantedCompiler() ?? ""] ?? firstOf(libraryCommands);
   if (command === undefined) throw new Error("emulator: no C compiler");
   const files = readdirSync(nativeFolder).filter((name) => /\.[ch]$/.test(name));
   const hash = createHash("sha256").update(command);

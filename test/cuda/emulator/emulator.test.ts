@@ -121,7 +121,7 @@ describe.skipIf(obstacle !== null)("emulated device", () => {
   });
 
   it.each([
-    ["x[1 << 20] = 1;", 700, "no device memory"],
+    ["((int *)64)[n] = 1;", 700, "no device memory"],
     ["x[threadIdx.x + 64] = 1;", 700, "no device memory"],
     ["x[0] = x[0] / (n - 3);", 719, "division by zero"],
     ["x[0] = (int)read_v16((char *)x + 4).x;", 719, "misaligned"],

@@ -46,6 +46,8 @@ export interface EmulatedMachine {
   readonly nvrtcMinor?: number;
   /** Threads and blocks run in descending order: finds missing barriers. */
   readonly reversed?: boolean;
+  /** The same in every second launch. */
+  readonly alternating?: boolean;
   /** Libraries that are not installed. */
   readonly missing?: readonly EmulatedLibrary[];
 }

@@ -48,6 +48,7 @@ void emu_reset(void) {
   emu.nvrtc_minor = 0;
   emu.sticky = 0;
   emu.reversed = 0;
+  emu.alternating = 0;
   is_initialized = 0;
   memset(contexts, 0, sizeof contexts);
   if (has_key) pthread_setspecific(current_key, NULL);
@@ -72,6 +73,7 @@ void emu_set(const char *what, double value) {
   else if (!strcmp(what, "nvrtcMajor")) emu.nvrtc_major = (int)value;
   else if (!strcmp(what, "nvrtcMinor")) emu.nvrtc_minor = (int)value;
   else if (!strcmp(what, "reversed")) emu.reversed = (int)value;
+  else if (!strcmp(what, "alternating")) emu.alternating = (int)value;
   else if (!strcmp(what, "sticky")) emu.sticky = (int)value;
 }
 

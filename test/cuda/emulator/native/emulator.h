@@ -56,6 +56,7 @@ struct emu_state {
   int devices, major, minor, multiprocessors, driver_version, nvrtc_major, nvrtc_minor;
   int sticky; /* error that killed the context */
   int reversed; /* threads in descending order */
+  int alternating; /* in descending order in every second launch */
   u64 kernels, graph_launches, allocations, copies, captures;
   char cc[512], include[512], cache[512];
 };

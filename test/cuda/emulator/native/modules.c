@@ -164,6 +164,7 @@ int emu_launch_op(struct emu_op *op) {
   memcpy(kernel.grid, launch->grid, 12);
   memcpy(kernel.block, launch->block, 12);
   emu.kernels++;
+  if (emu.alternating) emu.reversed = emu.kernels & 1;
   return emu_run_blocks(&kernel, parameters);
 }
 int cuLaunchKernel(u64 function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 shared, u64 stream,
