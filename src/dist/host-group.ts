@@ -173,7 +173,7 @@ function put(tensor: Tensor, wide: Tensor, data: HostArray): void {
 }
 
 /** Gives a tensor new elements in storage format. */
-export function replaceData(tensor: Tensor, data: HostArray): void {
+function replaceData(tensor: Tensor, data: HostArray): void {
   using values = fromRaw(data, tensor.shape, tensor);
   tensor.assign(values);
 }

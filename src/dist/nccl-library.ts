@@ -50,7 +50,7 @@ const types: Readonly<Record<DType, number>> = {
 const operations: Readonly<Record<ReduceOp, number>> = { sum: 0, prod: 1, max: 2, min: 3, avg: 4 };
 
 /** Bytes of the identifier that the ranks of a communicator share. */
-export const ncclIdBytes = 128;
+const ncclIdBytes = 128;
 /** ncclConfig_t as of NCCL 2.14, which every later version reads: size, magic, version, blocking. */
 const config = { bytes: 24, magic: 0xcafebeef, version: 21400, blocking: 0 } as const;
 /** Color of ranks that join no part of a communicator. */
