@@ -19,6 +19,6 @@ export function compileCuda(
   options: CudaCompileOptions = {},
 ): CudaProgramCode {
   const { allowTf32 = false, fuse: merges = true } = options;
-  const plan = planProgram(graph, { ...options, traits: cudaTraits(target) });
+  const plan = planProgram(graph, { ...options, traits: cudaTraits(target, allowTf32) });
   return writeProgram(graph, plan, target, { merges, allowTf32 });
 }

@@ -167,8 +167,8 @@ describe("convolutions on CUDA", () => {
       [b.convWeightGrad(x, g, { ...attrs, sizes: [3] }), "convWeightGrad", 1],
     ];
     for (const [node, op, written] of cases) {
-      const launch = onlyCall(node, { allowTf32: true });
-      expect(launch.call).toMatchObject({ op, attrs, allowTf32: true, ...shapes });
+      const launch = onlyCall(node);
+      expect(launch.call).toMatchObject({ op, attrs, ...shapes });
       expect(launch.operands.map(({ place }) => place.kind === "output")).toEqual(
         [0, 1, 2].map((i) => i === written),
       );
@@ -176,12 +176,18 @@ describe("convolutions on CUDA", () => {
     }
   });
 
-  it("see half types with the channels last", () => {
-    const image = b.permute(b.input([2, 6, 5, 8], "bf16"), [0, 3, 1, 2]);
+  it.each([
+    ["bf16", false, [240, 1, 40, 8]],
+    ["f32", true, [240, 1, 40, 8]],
+    ["f32", false, [240, 30, 5, 1]],
+  ] as const)("see %s (tf32: %s) with strides %j", (dtype, allowTf32, strides) => {
+    const image = b.permute(b.input([2, 6, 5, 8], dtype), [0, 3, 1, 2]);
     const square = { stride: [1, 1], padLow: [1, 1], padHigh: [1, 1], dilation: [1, 1], groups: 1 };
-    const calls = launches(b.conv(image, b.input([16, 8, 3, 3], "bf16"), square));
+    const node = b.conv(image, b.input([16, 8, 3, 3], dtype), square);
+    const calls = launches(node, card, { allowTf32 });
     const call = calls.find((launch) => launch.kind === "library")?.call as ConvolutionCall;
-    expect(call.input).toEqual({ shape: [2, 8, 6, 5], strides: [240, 1, 40, 8] });
+    expect(call.input).toEqual({ shape: [2, 8, 6, 5], strides });
+    expect(call.allowTf32).toBe(allowTf32);
   });
 
   it("are products where cuDNN is missing", () => {

@@ -5,7 +5,7 @@ import { addsBias, isLibraryConvolution, isMatmulReady } from "./contraction-cal
 import type { CudaTarget } from "./kernel-code.ts";
 
 /** CUDA cards: plenty of arithmetic against memory, and products that stand alone. */
-export function cudaTraits(target: CudaTarget): DeviceTraits {
+export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits {
   return {
     takesEpilogue: () => false,
     addsBias: (root: Node) => addsBias(root, target),
@@ -13,7 +13,9 @@ export function cudaTraits(target: CudaTarget): DeviceTraits {
     // Products are one launch whatever their dtype; convolutions where cuDNN takes them.
     hasContraction: (node: Node) => node.op === "dot" || isLibraryConvolution(node, target),
     convolvesByProducts: true,
-    prefersChannelsLast: (node) => node.dtype === "f16" || node.dtype === "bf16",
+    // Tensor cores read channels; cuDNN would transpose the image first.
+    prefersChannelsLast: ({ dtype }) =>
+      dtype === "f16" || dtype === "bf16" || (dtype === "f32" && allowTf32),
     hasAttention: (node: Node) => hasAttentionKernel(node, target),
     hasRowScatter: true,
     readsView: isMatmulReady,
