@@ -87,7 +87,8 @@ function compute(device: DeviceName, values: readonly Value[]): Map<Node, Storag
   const storages: Storage[] = [];
   try {
     for (const { shape, dtype } of roots.values()) {
-      storages.push(allocateStorage(device, numel(shape) * dtypeBytes(dtype)));
+      const bytes = numel(shape) * dtypeBytes(dtype);
+      storages.push(allocateStorage(device, bytes, { shape, dtype }));
     }
     runProgram(
       program,

@@ -37,7 +37,7 @@ export class Replay {
   readonly #cells: Cell[];
   /** Slot of each program input. */
   readonly #inputSlots: number[];
-  readonly #outputBytes: number[] = [];
+  readonly #outputTypes: ResultType[] = [];
   readonly #results: Result[] = [];
   readonly #resultTypes: readonly ResultType[];
   readonly #updateSlots: number[];
@@ -128,7 +128,7 @@ export class Replay {
       if (output === undefined) {
         output = indices.size;
         indices.set(root, output);
-        this.#outputBytes.push(numel(root.shape) * dtypeBytes(root.dtype));
+        this.#outputTypes.push({ shape: root.shape, dtype: root.dtype });
       }
       this.#results.push({ output });
     }
@@ -159,8 +159,9 @@ export class Replay {
 
   #allocate(fresh: Storage[]): Storage[] {
     const outputs: Storage[] = [];
-    for (const bytes of this.#outputBytes) {
-      const storage = allocateStorage(this.#device, bytes);
+    for (const type of this.#outputTypes) {
+      const bytes = numel(type.shape) * dtypeBytes(type.dtype);
+      const storage = allocateStorage(this.#device, bytes, type);
       fresh.push(storage);
       outputs.push(storage);
     }

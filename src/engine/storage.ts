@@ -1,6 +1,6 @@
 import type { HostArray } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
-import type { Backend, Buffer } from "../runtime/backend.ts";
+import type { Backend, Buffer, BufferContent } from "../runtime/backend.ts";
 import type { DeviceName } from "./devices.ts";
 import { backendOf } from "./devices.ts";
 import { noteAllocation } from "./garbage.ts";
@@ -41,23 +41,35 @@ export class Storage {
   }
 }
 
-/** Uninitialised memory on a device. @throws {OutOfMemoryError} */
-export function allocateStorage(device: DeviceName, bytes: number): Storage {
+/**
+ * Uninitialised memory on a device.
+ *
+ * @param content - what it is for; a report of a full memory names it.
+ * @throws {OutOfMemoryError}
+ */
+export function allocateStorage(
+  device: DeviceName,
+  bytes: number,
+  content?: BufferContent,
+): Storage {
   const backend = backendOf(device);
   noteAllocation(bytes);
-  return new Storage(device, backend, backend.allocate(bytes));
+  const buffer = backend.allocate(bytes);
+  buffer.content = content;
+  return new Storage(device, backend, buffer);
 }
 
 /** Memory filled from the host. @throws {OutOfMemoryError} */
-export function storageFrom(device: DeviceName, data: HostArray): Storage {
-  const storage = allocateStorage(device, data.byteLength);
+export function storageFrom(device: DeviceName, data: HostArray, content?: BufferContent): Storage {
+  const storage = allocateStorage(device, data.byteLength, content);
   storage.backend.write(storage.buffer, data);
   return storage;
 }
 
 /** A second buffer with the same bytes. @throws {OutOfMemoryError} */
 export function copyStorage(storage: Storage): Storage {
-  const copy = allocateStorage(storage.device, storage.buffer.bytes);
+  const { bytes, content } = storage.buffer;
+  const copy = allocateStorage(storage.device, bytes, content);
   storage.backend.copy(storage.buffer, copy.buffer);
   return copy;
 }

@@ -1,9 +1,17 @@
 import type { DType, HostArray } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 
+/** What a tensor is like, for messages. */
+export interface BufferContent {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
 /** Memory on a device. Opaque to everybody but the backend that made it. */
 export interface Buffer {
   readonly bytes: number;
+  /** What it was allocated for, where that is known: reports of a full memory name it. */
+  content?: BufferContent | undefined;
 }
 
 /** What one kernel of a program costs, counted from its definition (not measured). */

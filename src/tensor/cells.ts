@@ -78,7 +78,7 @@ export function foundationCell(handle: Handle): Cell | undefined {
 
 /** A cell over data in the dtype's storage format. */
 export function storedCell(data: HostArray, shape: Shape, dtype: DType, device: DeviceName): Cell {
-  const value = Value.stored(shape, dtype, storageFrom(device, data));
+  const value = Value.stored(shape, dtype, storageFrom(device, data, { shape, dtype }));
   return new Cell({ shape, dtype, device }, { value, trace: currentTrace() });
 }
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { CudaDeviceOptions } from "../../src/backends/cuda/create.ts";
 import { createCudaBackend } from "../../src/backends/cuda/create.ts";
 import { CudaBackend } from "../../src/backends/cuda/backend.ts";
+import { LibrarySearch } from "../../src/backends/cuda/library-search.ts";
+import type { SearchEnvironment } from "../../src/backends/cuda/library-search.ts";
 import { CompileError, DeviceError, OutOfMemoryError } from "../../src/base/errors.ts";
 import type { CudaProgramCode } from "../../src/compiler/cuda/program-code.ts";
 import * as b from "../../src/ir/build.ts";
@@ -12,8 +14,17 @@ import { emulatorObstacle } from "./emulator/compiler.ts";
 import { emulator } from "./emulator/emulator.ts";
 import type { EmulatedMachine, Emulator } from "./emulator/emulator.ts";
 
+/** A machine on which libraries are only where the loader looks. */
+const bare: SearchEnvironment = {
+  variable: () => undefined,
+  list: () => [],
+  exists: () => false,
+  pythonFolders: () => [],
+};
+
 function on(machine: Emulator, options: CudaDeviceOptions = {}): CudaBackend {
-  return createCudaBackend({ ffi: machine.ffi, cache: null, ...options });
+  const libraries = new LibrarySearch(machine.ffi, bare);
+  return createCudaBackend({ ffi: machine.ffi, libraries, cache: null, ...options });
 }
 
 const x = b.input([4], "f32") as NodeOf<"input">;
@@ -196,15 +207,13 @@ describe.skipIf(emulatorObstacle() !== null)("failures on the device", () => {
     const backend = on(machine);
     const kept = backend.allocate(40 * megabyte);
     const small = backend.allocate(8 * megabyte);
-    backend.describeBuffer = (buffer) => (buffer === kept ? "f32[10485760] weights" : undefined);
+    kept.content = { dtype: "f32", shape: [1024, 10240] };
     const error = errorOf(() => backend.allocate(32 * megabyte));
     expect(error).toBeInstanceOf(OutOfMemoryError);
     expect(error.message).toMatch(
       /a tensor of 32 MiB .* of 64 MiB on Emulated GPU.*48 MiB in live tensors/,
     );
-    expect(error.message).toMatch(
-      /largest tensors are 40 MiB \(f32\[10485760\] weights\), 8\.0 MiB/,
-    );
+    expect(error.message).toMatch(/largest tensors are f32\[1024, 10240\] of 40 MiB, 8\.0 MiB;/);
     expect((error as OutOfMemoryError).details).toMatchObject({
       requested: 32 * megabyte,
       live: 48 * megabyte,

@@ -76,8 +76,6 @@ const EAGER_MILLISECONDS = 2;
 export class CudaBackend implements Backend {
   readonly name: string;
   readonly fusesAttention: boolean = true;
-  /** Says shape, dtype and origin of a buffer's tensor, for the report of a full memory. */
-  describeBuffer: ((buffer: Buffer) => string | undefined) | null = null;
   private readonly ffi: Ffi;
   private readonly device: CudaDevice;
   private readonly libraries: LibrarySearch;
@@ -370,7 +368,6 @@ export class CudaBackend implements Backend {
       reservedBytes: this.pool.reservedBytes,
       arenaBytes: this.arena.bytes,
       buffers: this.buffers,
-      describe: this.describeBuffer,
     });
   }
 

@@ -1,5 +1,6 @@
 import { OutOfMemoryError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/integers.ts";
+import { formatShape } from "../../ir/shape.ts";
 import type { Buffer } from "../../runtime/backend.ts";
 
 /** What is known when there is no room. */
@@ -14,8 +15,6 @@ export interface MemoryState {
   readonly reservedBytes: number;
   readonly arenaBytes: number;
   readonly buffers: Iterable<Buffer>;
-  /** Shape, dtype and origin of a buffer's tensor, where somebody knows them. */
-  readonly describe: ((buffer: Buffer) => string | undefined) | null;
 }
 
 const SHOWN_BUFFERS = 5;
@@ -24,9 +23,9 @@ const SHOWN_BUFFERS = 5;
 export function outOfMemory(state: MemoryState): OutOfMemoryError {
   const { requested, liveBytes, freeBytes, totalBytes, reservedBytes, arenaBytes } = state;
   const largest = [...state.buffers].toSorted((a, b) => b.bytes - a.bytes).slice(0, SHOWN_BUFFERS);
-  const list = largest.map((buffer) => {
-    const known = state.describe?.(buffer);
-    return `${formatBytes(buffer.bytes)}${known === undefined ? "" : ` (${known})`}`;
+  const list = largest.map(({ bytes, content }) => {
+    const type = content === undefined ? "" : `${content.dtype}${formatShape(content.shape)} of `;
+    return type + formatBytes(bytes);
   });
   const others = Math.max(totalBytes - freeBytes - reservedBytes - arenaBytes, 0);
   return new OutOfMemoryError(
