@@ -29,7 +29,11 @@ for suite in $suites; do
   rm -f "$results/$suite.json"
   case $suite in
     contract)
-      files=test/contract/device.test.ts run contract ATHANOR_CONTRACT_DEVICE="$device" ;;
+      for part in 0 1 2 3 4 5; do
+        files=test/contract/device.test.ts run "contract-$part" \
+          ATHANOR_CONTRACT_DEVICE="$device" ATHANOR_CONTRACT_PART="$part/6" &
+      done
+      wait ;;
     parity) files=test/reference run parity ATHANOR_JIT= ;;
     parity-jit) files=test/reference run parity-jit ATHANOR_JIT=1 ;;
     engine) files="test/engine test/nn test/optim test/grad" run engine ATHANOR_JIT= ;;
@@ -38,4 +42,5 @@ for suite in $suites; do
        exit 2 ;;
   esac
 done
-node bench/gpu/test-summary.mjs "$results" $suites
+parts=$(echo "$suites" | sed 's/contract/contract-0 contract-1 contract-2 contract-3 contract-4 contract-5/')
+node bench/gpu/test-summary.mjs "$results" $parts

@@ -13,9 +13,21 @@ import type { Case } from "./scene.ts";
 import { buildCase, toNumbers } from "./scene.ts";
 import { expectClose } from "./tolerance.ts";
 
-function caseTests(current: () => Backend, cases: readonly Case[]): void {
+/** Which of `of` parts of the cases to run, for suites that several processes share. */
+export interface ContractPart {
+  readonly part: number;
+  readonly of: number;
+}
+
+function caseTests(
+  current: () => Backend,
+  cases: readonly Case[],
+  { part, of }: ContractPart,
+): void {
+  let count = 0;
   for (const spec of cases) {
     for (const dtype of spec.dtypes) {
+      if (count++ % of !== part) continue;
       it(`${spec.name} (${dtype})`, ({ skip }) => {
         const built = buildCase(spec, dtype);
         const missing = missingDType(current(), built);
@@ -52,7 +64,11 @@ function randomGraphTests(current: () => Backend): void {
  * The suite every backend passes: hand-computed goldens, every op over dtypes, shapes and views
  * against the reference, chains, random graphs, memory and program behaviour.
  */
-export function backendContract(name: string, make: () => Backend | Promise<Backend>): void {
+export function backendContract(
+  name: string,
+  make: () => Backend | Promise<Backend>,
+  share: ContractPart = { part: 0, of: 1 },
+): void {
   describe(`backend ${name}`, () => {
     let backend: Backend | undefined;
     const current = (): Backend => {
@@ -79,11 +95,11 @@ export function backendContract(name: string, make: () => Backend | Promise<Back
     });
     for (const [op, cases] of Object.entries(opCases)) {
       describe(`${op}`, () => {
-        caseTests(current, cases);
+        caseTests(current, cases, share);
       });
     }
     describe("chains", () => {
-      caseTests(current, chainCases);
+      caseTests(current, chainCases, share);
     });
     describe("random graphs", () => {
       randomGraphTests(current);
