@@ -21,7 +21,7 @@ export interface GpuSizes {
   };
   readonly gpt2Batches: readonly number[];
   readonly resnet: {
-    readonly blocks: readonly number[];
+    readonly blocks: readonly [number, number, number, number];
     readonly side: number;
     readonly classes: number;
   };

@@ -1,4 +1,5 @@
 import { Tensor, autocast, grad, jit, rand, realizeSync } from "athanor";
+import { GPT2, ResNet } from "athanor/models";
 import * as nn from "athanor/nn";
 import * as optim from "athanor/optim";
 import { ddpg } from "../athanor/ddpg.ts";
@@ -6,7 +7,6 @@ import { cnnSetup, gptSetup, mlpSetup, training } from "../athanor/training.ts";
 import { classes, uniform } from "../inputs.ts";
 import { checkedSteps, learningRate } from "../workload.ts";
 import type { MakeWorkload, Workload } from "../workload.ts";
-import { Gpt2, ResNet } from "./models.ts";
 import { gpt2Shapes, gpuSizes } from "./sizes.ts";
 
 const { crossEntropy, interpolate, layerNorm } = nn.functional;
@@ -170,25 +170,32 @@ function lowPrecision(make: () => Trained, recipe: Recipe): MakeWorkload {
 }
 
 function gpt2(batch: number, recipe: Recipe): MakeWorkload {
-  const { vocab, length } = gpuSizes.gpt2;
+  const { vocab, length, width, heads, layers } = gpuSizes.gpt2;
+  const sizes = {
+    vocabSize: vocab,
+    nPositions: length,
+    nEmbd: width,
+    nHead: heads,
+    nLayer: layers,
+  };
   const tokens = (seed: number): Tensor =>
     Tensor.from(classes(batch * length, seed, vocab), [batch, length]);
   return lowPrecision(() => {
-    const model = new Gpt2();
+    const model = new GPT2(sizes);
     return {
       model,
       optimizer: (parameters, masterWeights) =>
         new optim.AdamW(parameters, { lr: 1e-4, weightDecay: 0.1, masterWeights }),
       inputs: () => [tokens(1), tokens(2)],
-      loss: (x, y) => crossEntropy(model.forward(x).flatten({ endDim: 1 }).to("f32"), y.flatten()),
+      loss: (x, y) => model.loss(x, y),
     };
   }, recipe);
 }
 
 function resnet(batch: number, recipe: Recipe): MakeWorkload {
-  const { side, classes: total } = gpuSizes.resnet;
+  const { blocks, side, classes: total } = gpuSizes.resnet;
   return lowPrecision(() => {
-    const model = new ResNet();
+    const model = new ResNet("bottleneck", blocks, { numClasses: total });
     return {
       model,
       optimizer: (parameters, masterWeights) =>
