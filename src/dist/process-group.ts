@@ -15,19 +15,25 @@ export interface ProcessGroup {
   readonly backend: BackendName;
   /** This process's number in the group. */
   readonly rank: number;
+  /** Number of processes in the group. */
   readonly size: number;
   /** Ranks of the members in the whole world, in their order. */
   readonly ranks: readonly number[];
+  /** Combines a tensor over all ranks, in place. */
   allReduce(tensor: Tensor, op: ReduceOp): Promise<void>;
   /** `input` has `size` times the elements of `output`. */
   reduceScatter(output: Tensor, input: Tensor, op: ReduceOp): Promise<void>;
   /** `output` has `size` times the elements of `input`. */
   allGather(output: Tensor, input: Tensor): Promise<void>;
+  /** Replaces the tensor by that of rank `root`. */
   broadcast(tensor: Tensor, root: number): Promise<void>;
+  /** Gives rank `to`, which calls `recv`, a tensor. */
   send(tensor: Tensor, to: number): Promise<void>;
+  /** Replaces the tensor by the one that rank `from` sends. */
   recv(tensor: Tensor, from: number): Promise<void>;
-  /** As `send`, with text. */
+  /** Gives each rank the texts of all, in the order of the ranks. */
   exchangeText(text: string): Promise<string[]>;
+  /** Waits until all ranks have come here. */
   barrier(): Promise<void>;
   /** Group of some of its ranks; undefined on the others. All ranks call it. */
   subgroup(members: readonly number[]): Promise<ProcessGroup | undefined>;
@@ -35,6 +41,7 @@ export interface ProcessGroup {
   onFailure(listener: (error: Error, wasTold: () => boolean) => void): void;
   /** Fails everything that waits, here and on the other ranks. */
   abort(reason: string): void;
+  /** Leaves in order, after what is under way. */
   close(): Promise<void>;
 }
 
