@@ -80,11 +80,9 @@ const biased: Case = {
   },
 };
 
-const rows: readonly (readonly [string, Case])[] = Object.entries(contractionRows).flatMap(
-  ([op, cases]) => cases.map((row) => [`${op}: ${row.name}`, row] as const),
-);
-const own = [large, biased].map((row) => [row.name, row] as const);
-const everyRow = [...rows, ...own];
+/** Beside the contract suite, which runs with and without libraries but on large cards only. */
+const dots = contractionRows.dot.map((row) => [`dot: ${row.name}`, row] as const);
+const everyRow = [...dots, ...[large, biased].map((row) => [row.name, row] as const)];
 
 describe.skipIf(emulatorObstacle() !== null).each(machines)(
   "contractions with $name",
