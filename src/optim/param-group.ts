@@ -141,7 +141,9 @@ export class ParamGroup<H extends object = object> {
 }
 
 function setScalar(name: string, scalar: Tensor, value: number): void {
-  const next = full([], value, { dtype: scalar.dtype, device: scalar.device });
+  const { dtype, device } = scalar;
+  // Data, not a constant of a graph: that would be another program for every value.
+  const next = Tensor.from(Float64Array.of(value), [], { dtype, device });
   if (next.cell.trace !== undefined) {
     throw new UsageError(
       `optimizer: ${name} cannot be set inside a jitted function, where it would be set only while ` +

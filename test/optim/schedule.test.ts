@@ -1,5 +1,5 @@
 import type { Tensor } from "athanor";
-import { jit, tensor } from "athanor";
+import { engineStats, jit, tensor } from "athanor";
 import type { Scheduler } from "athanor/optim";
 import {
   Adam,
@@ -231,6 +231,19 @@ describe("schedules", () => {
     });
     // As torch.optim.lr_scheduler.ReduceLROnPlateau does with the same numbers.
     expect(seen).toEqual([1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3, 0.3]);
+  });
+
+  it.skipIf(!isJitOn)("compile nothing for a new rate", () => {
+    const optimizer = makeSgd();
+    const step = jit(() => optimizer.step(optimizer.parameters));
+    const compiles: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      optimizer.paramGroups[0].lr = 1 / (i + 3);
+      const before = engineStats().compiles;
+      step();
+      compiles.push(engineStats().compiles - before);
+    }
+    expect(compiles.slice(1)).toEqual([0, 0, 0]);
   });
 
   it.each([
