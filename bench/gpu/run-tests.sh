@@ -14,33 +14,54 @@ results=$(cd "$results" && pwd)
 cd "$(dirname "$0")/../.." || exit 1
 export ATHANOR_DEVICE="$device" ATHANOR_TEST_DEVICE="$device"
 
-# Name, then settings and files of a suite.
+# Name, then settings: one run of vitest over $files with $own processes.
 run() {
   name=$1
   shift
-  start=$(date +%s)
   env "$@" timeout "${SUITE_SECONDS:-300}" node node_modules/vitest/vitest.mjs run \
-    --maxWorkers="$workers" --reporter=json --outputFile="$results/$name.json" $files \
+    --maxWorkers="$own" --passWithNoTests --reporter=json --outputFile="$results/$name.json" $files \
     >"$results/$name.log" 2>&1
-  echo "$name: exit $?, $(($(date +%s) - start)) s"
 }
 
+# Suite, number of parts, then settings: parts of the cases at the same time, for suites whose files
+# are few or of very different lengths. The settings' PART becomes 0/6 and so on.
+run_parts() {
+  suite=$1 count=$2
+  shift 2
+  own=$(((workers + count - 1) / count))
+  start=$(date +%s)
+  part=0
+  while [ "$part" -lt "$count" ]; do
+    run "$suite-$part" ATHANOR_TEST_PART="$part/$count" ATHANOR_CONTRACT_PART="$part/$count" "$@" &
+    part=$((part + 1))
+  done
+  wait
+  echo "$suite: $(($(date +%s) - start)) s"
+}
+
+few=$((workers < 4 ? 1 : 4))
+many=$((workers < 8 ? workers : 8))
 for suite in $suites; do
-  rm -f "$results/$suite.json"
+  rm -f "$results/$suite".* "$results/$suite"-[0-9].*
   case $suite in
     contract)
-      for part in 0 1 2 3 4 5; do
-        files=test/contract/device.test.ts run "contract-$part" \
-          ATHANOR_CONTRACT_DEVICE="$device" ATHANOR_CONTRACT_PART="$part/6" &
-      done
-      wait ;;
-    parity) files=test/reference run parity ATHANOR_JIT= ;;
-    parity-jit) files=test/reference run parity-jit ATHANOR_JIT=1 ;;
-    engine) files="test/engine test/nn test/optim test/grad" run engine ATHANOR_JIT= ;;
-    bf16 | f16) files=test/reference/half-types.test.ts run "$suite" ATHANOR_TEST_DTYPE="$suite" ;;
-    *) echo "run-tests: no suite $suite; there are contract, parity, parity-jit, engine, bf16, f16" >&2
-       exit 2 ;;
+      files=test/contract/device.test.ts
+      run_parts contract "$many" ATHANOR_CONTRACT_DEVICE="$device" ;;
+    parity)
+      files=test/reference
+      run_parts parity "$few" ATHANOR_JIT= ;;
+    parity-jit)
+      files=test/reference
+      run_parts parity-jit "$few" ATHANOR_JIT=1 ;;
+    engine)
+      files="test/engine test/nn test/optim test/grad"
+      run_parts engine 1 ATHANOR_JIT= ;;
+    bf16 | f16)
+      files=test/reference/half-types.test.ts
+      run_parts "$suite" "$many" ATHANOR_TEST_DTYPE="$suite" ;;
+    *)
+      echo "run-tests: no suite $suite; there are contract, parity, parity-jit, engine, bf16, f16" >&2
+      exit 2 ;;
   esac
 done
-parts=$(echo "$suites" | sed 's/contract/contract-0 contract-1 contract-2 contract-3 contract-4 contract-5/')
-node bench/gpu/test-summary.mjs "$results" $parts
+node bench/gpu/test-summary.mjs "$results" $suites

@@ -1,5 +1,5 @@
 /** Reads vitest's JSON reports of suites and writes summary.txt: counts, first failures. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
 const [folder, ...suites] = process.argv.slice(2);
@@ -20,15 +20,9 @@ function grouped(failures) {
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
 
-function summarise(suite) {
-  const file = join(folder, `${suite}.json`);
-  if (!existsSync(file)) {
-    const log = join(folder, `${suite}.log`);
-    const said = existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "";
-    return { ok: false, text: `${suite}: no report; the run ended early\n${said}` };
-  }
-  const report = JSON.parse(readFileSync(file, "utf8"));
-  const failures = report.testResults.flatMap(({ name, message, assertionResults, status }) => {
+/** Failures of a report: of tests, and of files that did not run. */
+function failuresOf(report) {
+  return report.testResults.flatMap(({ name, message, assertionResults, status }) => {
     const file = relative(process.cwd(), name);
     const failed = assertionResults.filter((test) => test.status === "failed");
     const own = failed.map((test) => ({
@@ -38,16 +32,42 @@ function summarise(suite) {
     const isBroken = status === "failed" && failed.length === 0;
     return isBroken ? [...own, { where: file, message: message || "the file failed" }] : own;
   });
-  const { numPassedTests, numFailedTests, numPendingTests } = report;
+}
+
+/** Names of a suite's parts, by their logs. */
+function partsOf(suite) {
+  const pattern = new RegExp(`^${suite}(-\\d+)?\\.(log|json)$`);
+  const files = readdirSync(folder).filter((file) => pattern.test(file));
+  return [...new Set(files.map((file) => file.replace(/\.(log|json)$/, "")))];
+}
+
+/** The report of a part; null with its last words if the run ended early. */
+function readPart(part) {
+  const file = join(folder, `${part}.json`);
+  if (existsSync(file)) return { report: JSON.parse(readFileSync(file, "utf8")), said: "" };
+  const log = join(folder, `${part}.log`);
+  const said = existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "";
+  return { report: null, said: `${part}: no report; the run ended early\n${said}` };
+}
+
+function summarise(suite) {
+  const parts = partsOf(suite).map(readPart);
+  const reports = parts.flatMap(({ report }) => report ?? []);
+  const lost = parts.flatMap(({ report, said }) => (report === null ? [said] : []));
+  const failures = reports.flatMap(failuresOf);
+  const count = (key) => reports.reduce((sum, report) => sum + report[key], 0);
   const groups = grouped(failures);
   const lines = groups.slice(0, shownFailures).map(({ where, message, count }) => {
     const times = count > 1 ? ` (and ${count - 1} like it)` : "";
     return `  - ${where}${times}\n      ${firstLines(message)}`;
   });
   const head =
-    `${suite}: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped` +
+    `${suite}: ${count("numPassedTests")} passed, ${count("numFailedTests")} failed, ` +
+    `${count("numPendingTests")} skipped` +
     (groups.length > 0 ? `; ${groups.length} kinds of failure` : "");
-  return { ok: failures.length === 0, text: [head, ...lines].join("\n") };
+  const isWhole = lost.length === 0 && reports.length > 0;
+  const text = [head, ...(reports.length === 0 ? ["no report"] : []), ...lost, ...lines].join("\n");
+  return { ok: isWhole && failures.length === 0, text };
 }
 
 const results = suites.map(summarise);

@@ -121,6 +121,12 @@ async function check(fixture: Fixture<OperationCase>, item: OperationCase): Prom
   await compare("second", computed.seconds, (item.seconds ?? []).filter(isPresent));
 }
 
+/** The cases this process runs: all, or of `ATHANOR_TEST_PART=0/8` every eighth. */
+export function casesOfPart(cases: readonly OperationCase[]): readonly OperationCase[] {
+  const [part, of] = (process.env["ATHANOR_TEST_PART"] ?? "0/1").split("/").map(Number);
+  return cases.filter((_, i) => i % of === part);
+}
+
 /** Defines one test per case of an area; a case nobody binds is a failing test. */
 export function describeArea(area: OperationArea): void {
   describe(`${area}`, () => {
@@ -128,7 +134,7 @@ export function describeArea(area: OperationArea): void {
     beforeAll(async () => {
       await init();
     });
-    for (const item of fixture.cases) {
+    for (const item of casesOfPart(fixture.cases)) {
       if (item.op in boundElsewhere) continue;
       it(`${item.name}`, async () => {
         expect(Object.keys(bindings), "every op of the fixtures must be bound").toContain(item.op);
