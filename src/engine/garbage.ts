@@ -8,11 +8,12 @@ interface VmModule {
   runInNewContext(code: string): unknown;
 }
 
-/** Bytes that may be allocated between two reads before unreachable tensors are looked for. */
+/** Bytes that may be allocated and kept before a read looks for unreachable tensors. */
 const pressureBytes = 256 * 2 ** 20;
 /** Longest time reads go on without letting the host run its tasks. */
 const breathMilliseconds = 20;
 
+/** Bytes allocated since the last collection, less those freed. */
 let allocatedBytes = 0;
 let lastBreath = 0;
 let collect: (() => void) | undefined;
@@ -29,6 +30,11 @@ function findCollector(): () => void {
 /** Counts bytes towards the pressure that makes a read collect garbage. */
 export function noteAllocation(bytes: number): void {
   allocatedBytes += bytes;
+}
+
+/** Takes back what a freed buffer had counted: only what is dropped without a word is pressure. */
+export function noteRelease(bytes: number): void {
+  allocatedBytes = Math.max(allocatedBytes - bytes, 0);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Node } from "../ir/node.ts";
 import type { Backend, Buffer, BufferContent } from "../runtime/backend.ts";
 import type { DeviceName } from "./devices.ts";
 import { backendOf } from "./devices.ts";
-import { noteAllocation } from "./garbage.ts";
+import { noteAllocation, noteRelease } from "./garbage.ts";
 
 /** A device buffer with a count of the values that share it; freed when the count reaches zero. */
 export class Storage {
@@ -31,7 +31,9 @@ export class Storage {
   }
 
   release(): void {
-    if (--this.references === 0) this.backend.free(this.buffer);
+    if (--this.references !== 0) return;
+    noteRelease(this.buffer.bytes);
+    this.backend.free(this.buffer);
   }
 
   /** Moves the buffer to a new object, so that nodes that remember this one forget it. */

@@ -88,6 +88,8 @@ export class CudaBackend implements Backend {
   private readonly host: ProgramHost;
   private readonly compileGraph: CompileGraph;
   private readonly buffers: Set<CudaBuffer> = new Set();
+  /** Events of finished reads, for the next ones. */
+  private readonly events: number[] = [];
   private knownTarget: CudaTarget | null = null;
   private knownInfo: DeviceInfo | null = null;
   private liveBytes: number = 0;
@@ -235,9 +237,10 @@ export class CudaBackend implements Backend {
     const wordsAt = pinned.bytes.length - errorWords.bytes;
     const mustCheck = this.errors.fetch(pinned, wordsAt);
     if (bytes > 0) driver.copyToHost(pinned.address, address, bytes, stream);
-    const event = driver.createEvent({ timing: false });
+    const event = this.events.pop() ?? driver.createEvent({ timing: false });
     driver.record(event, stream);
     await this.reached(event);
+    this.events.push(event);
     return this.collect(pinned, bytes, dtype, mustCheck ? wordsAt : null);
   }
 
@@ -268,7 +271,6 @@ export class CudaBackend implements Backend {
         else setTimeout(resolve, 1);
       });
     }
-    driver.destroyEvent(event);
   }
 
   copy(from: Buffer, to: Buffer): void {
@@ -323,6 +325,7 @@ export class CudaBackend implements Backend {
   private disposeMemory(): void {
     this.device.activate();
     this.device.synchronize();
+    for (const event of this.events) this.device.driver.destroyEvent(event);
     this.executors.dispose();
     this.modules.dispose();
     this.staging.dispose();

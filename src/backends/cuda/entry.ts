@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { DeviceError } from "../../base/errors.ts";
 import type { OptionalDevices } from "../../runtime/optional-devices.ts";
 import { createCudaBackend } from "./create.ts";
@@ -9,7 +10,12 @@ import { libraryVersion } from "./library-versions.ts";
 
 let cards: number | undefined;
 
+/** What the driver's kernel module puts there: on Linux, in Windows' subsystem for it, on Tegra. */
+const deviceFiles = ["/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvgpu"];
+
+/** Machines without a card are told by their files, before anything is loaded. */
 function countCards(): number {
+  if (!deviceFiles.some((file) => existsSync(file))) return 0;
   try {
     const ffi = koffiFfi();
     return cardCount(ffi, new LibrarySearch(ffi));
@@ -42,7 +48,7 @@ export interface CudaInstallation {
 
 /** What is installed for CUDA; null without a card. */
 export function cudaInstallation(): CudaInstallation | null {
-  if (cuda === null || cuda.count() === 0) return null;
+  if (countCards() === 0) return null;
   const ffi = koffiFfi();
   const search = new LibrarySearch(ffi);
   cardCount(ffi, search);
