@@ -1,6 +1,7 @@
-import { afterEach, describe, expect } from "vitest";
+import { afterEach, describe } from "vitest";
 import { emulatorObstacle } from "../cuda/emulator/compiler.ts";
 import { emulatedBackend } from "../cuda/emulator/emulated-backend.ts";
+import { expectNoDefects } from "../cuda/emulator/emulated-device.ts";
 import { emulator } from "../cuda/emulator/emulator.ts";
 import type { Emulator } from "../cuda/emulator/emulator.ts";
 import { backendContract } from "./backend.ts";
@@ -12,9 +13,7 @@ describe.skipIf(obstacle !== null)(
   () => {
     let machine: Emulator | undefined;
 
-    afterEach(() => {
-      expect(machine?.takeProblems() ?? []).toEqual([]);
-    });
+    afterEach(() => expectNoDefects(machine));
 
     backendContract("cuda", () => {
       machine ??= emulator({ alternating: true });

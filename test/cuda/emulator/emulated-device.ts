@@ -5,6 +5,11 @@ import { emulatedBackend } from "./emulated-backend.ts";
 import { emulator } from "./emulator.ts";
 import type { Emulator } from "./emulator.ts";
 
+/** Fails the test if kernels left their memory, or made another mistake a card may not notice. */
+export function expectNoDefects(machine: Emulator | undefined): void {
+  expect(machine?.takeProblems() ?? [], "defects on the emulated card").toEqual([]);
+}
+
 /**
  * Makes the device `cuda` an emulated one, with ATHANOR_FUSE as for other devices. Tests fail when
  * a kernel leaves its memory.
@@ -21,7 +26,5 @@ export function emulateCard(): void {
       return emulatedBackend(machine, { fuse: process.env.ATHANOR_FUSE !== "0" });
     },
   });
-  afterEach(() => {
-    expect(machine?.takeProblems() ?? [], "defects on the emulated card").toEqual([]);
-  });
+  afterEach(() => expectNoDefects(machine));
 }
