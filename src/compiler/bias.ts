@@ -11,6 +11,26 @@ function withoutReshapes(node: Node, isValue: (node: Node) => boolean): Node {
 }
 
 /**
+ * A row in another dtype that `sum` adds to each row of a product which can do that itself: what
+ * the product could read if it was stored in the product's dtype. Null for every other node.
+ */
+export function castBias(
+  sum: Node,
+  addsBias: (product: Node) => boolean,
+  isValue: (node: Node) => boolean,
+): Node | null {
+  if (sum.op !== "add") return null;
+  for (const [term, row] of [sum.src, sum.src.toReversed()]) {
+    const product = withoutReshapes(term, isValue);
+    let base = row;
+    while ((base.op === "expand" || base.op === "reshape") && !isValue(base)) [base] = base.src;
+    if (base.op !== "cast" || isValue(base) || numel(base.shape) !== sum.shape.at(-1)) continue;
+    if (product.op === "dot" && addsBias(product)) return base;
+  }
+  return null;
+}
+
+/**
  * The row that `sum` adds to every row of the product, if that is all it is: a view whose last
  * stride is the row's and whose others are 0. Null for every other node.
  */

@@ -4,6 +4,7 @@ import type { Node, NodeOf } from "../ir/node.ts";
 import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
+import { castBias } from "./bias.ts";
 import { nodeCost } from "./cost.ts";
 import type { DeviceTraits } from "./device-traits.ts";
 import { isContiguousView, stridedView } from "./lower.ts";
@@ -172,6 +173,10 @@ export function chooseValues(
     if (uses < 2 || !computed || isValue(node)) continue;
     const scalar = numel(node.shape) <= 1;
     if (scalar ? cost * uses > SCALAR_LIMIT : cost >= traits.recomputeLimit) materialize(node);
+  }
+  for (const node of order) {
+    const bias = values.has(node) ? castBias(node, traits.addsBias, isValue) : null;
+    if (bias !== null) values.add(bias);
   }
   for (const node of order) if (node.op === "assign") values.delete(node);
   for (const node of order) if (node.op === "assign") values.add(node.src[1]);

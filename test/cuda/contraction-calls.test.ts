@@ -133,6 +133,14 @@ describe("a bias on CUDA", () => {
     expect(onlyCall(layer(part)).operands[3].offset).toBe(4);
   });
 
+  it("is cast first, if that lets the product add it", () => {
+    const wide = b.broadcastTo(b.cast(b.input([7], "f32"), "bf16"), [2, 3, 7]);
+    const sum = layer(wide);
+    expect(kinds(sum)).toEqual(["kernel", "library"]);
+    // What is computed from the sum on the way adds the bias there as well.
+    expect(kinds(b.unary("tanh", sum))).toEqual(["library", "kernel"]);
+  });
+
   it("is added by a kernel where it is no row, or where the product is needed too", () => {
     expect(kinds(layer(b.input([2, 3, 7], "bf16")))).toEqual(["library", "kernel"]);
     expect(kinds(layer(b.full([2, 3, 7], 2, "bf16")))).toEqual(["library", "kernel"]);
