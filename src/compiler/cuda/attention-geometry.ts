@@ -49,6 +49,12 @@ export interface AttentionGeometry {
   } | null;
 }
 
+/** What the backward kernels read beside q, k, v and the bias. */
+export interface BackwardGeometry extends AttentionGeometry {
+  readonly stats: PlacedTensor;
+  readonly grad: NonNullable<AttentionGeometry["grad"]>;
+}
+
 function operand(view: StridedView, node: Node): PlacedTensor {
   const { value, offset, strides } = view;
   return { value, offset, shape: node.shape, strides, dtype: node.dtype };

@@ -1,5 +1,17 @@
-import type { AttentionGeometry, PlacedTensor } from "./attention-geometry.ts";
+import type { AttentionGeometry, BackwardGeometry, PlacedTensor } from "./attention-geometry.ts";
 import { valueArgument } from "./attention-geometry.ts";
+import {
+  baseText,
+  biasArgument,
+  biasBase,
+  biasParameter,
+  biasText,
+  floatText,
+  log2e,
+  scoreScale,
+  statsBase,
+  storageType,
+} from "./attention-text.ts";
 import type { RowsView } from "./flash-text.ts";
 import {
   copyTile,
@@ -15,7 +27,7 @@ import {
   weightsProduct,
   zeroSum,
 } from "./flash-text.ts";
-import type { CudaTarget, KernelArgument, KernelFunction } from "./kernel-code.ts";
+import type { CudaTarget, KernelFunction } from "./kernel-code.ts";
 
 /** Keys of one block of the scores. */
 const blockKeys = 64;
@@ -24,24 +36,6 @@ const twoTilesWidth = 128;
 /** Width up to which the gradients of keys and values fit into registers together. */
 const bothGradientsWidth = 128;
 
-/** A float in C, exactly. */
-export function floatText(value: number): string {
-  const exact = Math.fround(value);
-  if (!Number.isFinite(exact)) return exact > 0 ? "INF_F32" : exact < 0 ? "(-INF_F32)" : "NAN_F32";
-  const digits = exact.toPrecision(9);
-  return `(${/[.e]/.test(digits) ? digits : `${digits}.0`}f)`;
-}
-
-const log2e = floatText(Math.LOG2E);
-/** Scores in units in which their exponentials are powers of two. */
-const scoreScale = (g: AttentionGeometry): string => floatText(g.scale * Math.LOG2E);
-
-/** Text of the address of row 0 of one head; `head` is the C expression of its number. */
-function baseText(name: string, tensor: PlacedTensor, head: string): string {
-  const [batch, , heads] = tensor.strides;
-  return `${name} + ((i64)batch * ${batch} + (i64)(${head}) * ${heads} + ${tensor.offset})`;
-}
-
 function rowsView(at: string, tensor: PlacedTensor): RowsView {
   const [batch, rowStride, heads] = tensor.strides;
   const width = tensor.shape[3];
@@ -49,34 +43,6 @@ function rowsView(at: string, tensor: PlacedTensor): RowsView {
   const isAligned = steps.every((step) => step % 8 === 0);
   return { at, rowStride, width, limit: String(tensor.shape[1]), isAligned };
 }
-
-/** Reads the bias of a score into the C variable `added`, for `row` and `key` inside. */
-function biasText(g: AttentionGeometry): string {
-  const { bias } = g;
-  if (bias === null) return "";
-  const [, , rowStride, keyStride] = bias.strides;
-  const at = `bias + ((i64)row * ${rowStride} + (i64)key * ${keyStride})`;
-  return `if (row < ${g.rows} && key < ${g.keys}) x = fma_f32(read_${bias.dtype}(${at}), ${log2e}, x);`;
-}
-
-function biasBase({ bias }: AttentionGeometry): string {
-  if (bias === null) return "";
-  const [batch, heads] = bias.strides;
-  const type = biasType(bias);
-  return `${type} *bias = bias0 + ((i64)batch * ${batch} + (i64)head * ${heads} + ${bias.offset});`;
-}
-
-const biasType = ({ dtype }: PlacedTensor): string => `const ${dtype === "f32" ? "float" : "u16"}`;
-
-const biasParameter = ({ bias }: AttentionGeometry): string =>
-  bias === null ? "" : `${biasType(bias)} *bias0, `;
-
-const biasArgument = ({ bias }: AttentionGeometry): KernelArgument[] =>
-  bias === null ? [] : [valueArgument(bias)];
-
-/** C expression of where logarithms (or other numbers per row) of a head begin. */
-const statsBase = ({ heads, rows }: AttentionGeometry, stats: string): string =>
-  `${stats} + ((i64)batch * ${heads} + head) * ${rows}`;
 
 const residents = { threads: flashThreads, residentBlocks: 0 } as const;
 
@@ -229,26 +195,21 @@ export function flashForward(g: AttentionGeometry): KernelFunction {
   };
 }
 
-/** What the backward kernels read beside q, k, v and the bias. */
-interface BackwardGeometry extends AttentionGeometry {
-  readonly stats: PlacedTensor;
-  readonly grad: NonNullable<AttentionGeometry["grad"]>;
-}
-
 /** The inner products of result and gradient, one per row: what softmax's gradient subtracts. */
-function commonKernel(g: BackwardGeometry): KernelFunction {
+export function commonKernel(g: BackwardGeometry): KernelFunction {
   const { batch, rows, heads, depth, dtype } = g;
   const total = batch * rows * heads;
   const at = (tensor: PlacedTensor): string => {
     const [batches, row, head] = tensor.strides;
     return `((i64)batch * ${batches} + (i64)row * ${row} + (i64)head * ${head} + ${tensor.offset})`;
   };
-  const text = `(const u16 *out0, const u16 *g0, float *common, unsigned block) {
+  const type = `const ${storageType(dtype)}`;
+  const text = `(${type} *out0, ${type} *g0, float *common, unsigned block) {
   const int lane = thread_index() & 31;
   const i64 at = (i64)block * 4 + (thread_index() >> 5);
   if (at < ${total}) {
     const int head = (int)(at % ${heads}), row = (int)(at / ${heads} % ${rows}), batch = (int)(at / ${rows * heads});
-    const u16 *out = out0 + ${at(g.out)}, *g = g0 + ${at(g.grad.out)};
+    ${type} *out = out0 + ${at(g.out)}, *g = g0 + ${at(g.grad.out)};
     float sum = 0.0f;
     for (int i = lane; i < ${depth}; i += 32) sum = fma_f32(read_${dtype}(out + i), read_${dtype}(g + i), sum);
     #pragma unroll

@@ -16,7 +16,7 @@ export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits 
     // Tensor cores read channels; cuDNN would transpose the image first.
     prefersChannelsLast: ({ dtype }) =>
       dtype === "f16" || dtype === "bf16" || (dtype === "f32" && allowTf32),
-    hasAttention: (node: Node) => hasAttentionKernel(node, target),
+    hasAttention: hasAttentionKernel,
     hasRowScatter: true,
     readsView: isMatmulReady,
     recomputeLimit: 48,
