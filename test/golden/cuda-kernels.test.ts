@@ -57,6 +57,7 @@ describe("kernels in CUDA C", () => {
         const u32 member = (u32)(thread % 32);
         u32 row = (u32)(block) * 4u + (u32)(thread / 32);
         const int i0 = (int)(row);
+        float s1[32];
         v16 c0[4];
         float a0 = -INF_F32;
       #pragma unroll
@@ -88,6 +89,7 @@ describe("kernels in CUDA C", () => {
               const float t0 = round_bf16((v1[l] - a0));
               const float t1 = round_bf16(exp_f32(t0));
               a1 = add_f32(a1, t1);
+              s1[k * 8 + l] = t1;
             }
           }
         }
@@ -98,15 +100,12 @@ describe("kernels in CUDA C", () => {
           const u32 item = (u32)k * 32u + member;
           if (item < 125u) {
             const int j0 = (int)(item) * 8;
-            float v2[8];
-            unpack8_bf16(v2, c0[k * 1]);
             float y0[8];
       #pragma unroll
             for (int l = 0; l < 8; l++) {
-              const float t2 = round_bf16((v2[l] - a0));
-              const float t3 = round_bf16(exp_f32(t2));
-              const float t4 = round_bf16(div_f32(t3, a1));
-              y0[l] = t4;
+              const float t2 = s1[k * 8 + l];
+              const float t3 = round_bf16(div_full_f32(t2, a1));
+              y0[l] = t3;
             }
             store_v16(p1 + i0 * 1000 + j0, pack8_bf16(y0));
           }

@@ -4,7 +4,7 @@ import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Form } from "../affine.ts";
 import { normalizeForm } from "../affine.ts";
-import type { Expression, Kernel } from "../kernel.ts";
+import type { Expression, Kernel, Statement } from "../kernel.ts";
 import { kernelExpressions, loopStride } from "../loops.ts";
 import type { Loop } from "../loops.ts";
 
@@ -42,4 +42,23 @@ export function kernelAccesses(kernel: Kernel): Access[] {
 export function bytesOf({ value, form }: Access): number {
   const points = product(form.terms.map((term) => term.axis.size));
   return Math.min(points, numel(value.shape)) * dtypeBytes(value.dtype);
+}
+
+/** Values a kernel writes. */
+export function storedValues(kernel: Kernel): Node[] {
+  const statements: readonly Statement[] = kernel.phases.flatMap((phase) => phase.statements);
+  return statements.flatMap((part) => ("target" in part ? [part.target] : []));
+}
+
+/** Forms an expression itself walks along. */
+export function formsOf(expression: Expression): readonly Form[] {
+  switch (expression.kind) {
+    case "load":
+    case "index":
+      return [normalizeForm(expression.form)];
+    case "masked":
+      return expression.bounds.map((bound) => normalizeForm(bound.form));
+    default:
+      return [];
+  }
 }

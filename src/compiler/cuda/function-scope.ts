@@ -1,14 +1,13 @@
 import { invariant } from "../../base/errors.ts";
 import type { Node } from "../../ir/node.ts";
-import { normalizeForm } from "../affine.ts";
 import type { Form } from "../affine.ts";
-import type { Expression, Kernel, Statement } from "../kernel.ts";
-import { expressionOperands } from "../kernel.ts";
+import type { Expression, Kernel } from "../kernel.ts";
 import type { Loop } from "../loops.ts";
 import { Variation } from "../wasm/kernel-plan.ts";
 import { accumulatorKey } from "./expression-code.ts";
+import { ItemValues } from "./item-values.ts";
 import type { KernelArgument } from "./kernel-code.ts";
-import { strideOf } from "./accesses.ts";
+import { storedValues } from "./accesses.ts";
 import { accessWidth } from "./kernel-plan.ts";
 import type { AlignmentOf, KernelPlan } from "./kernel-plan.ts";
 import { KernelText } from "./kernel-text.ts";
@@ -43,7 +42,7 @@ export class FunctionScope {
   private readonly parameters: Map<unknown, Parameter> = new Map();
   private readonly counters: Map<string, number> = new Map();
   private readonly written: ReadonlySet<string>;
-  private readonly items: Map<Expression, boolean> = new Map();
+  private readonly items: ItemValues;
 
   constructor(kernel: Kernel, plan: KernelPlan, storage: StoragePlan, options: RenderOptions) {
     this.kernel = kernel;
@@ -51,6 +50,7 @@ export class FunctionScope {
     this.storage = storage;
     this.options = options;
     this.written = new Set(storedValues(kernel).map(options.placeOf));
+    this.items = new ItemValues(plan.inner);
     this.variation = new Variation(plan.vector ?? trivialLoop, !plan.horizontal);
   }
 
@@ -109,16 +109,7 @@ export class FunctionScope {
 
   /** Whether the value changes from item to item. */
   isItem(expression: Expression): boolean {
-    const known = this.items.get(expression);
-    if (known !== undefined) return known;
-    const { inner } = this.plan;
-    const result =
-      inner.length > 0 &&
-      (expression.kind === "stash" ||
-        formsOf(expression).some((form) => inner.some((loop) => strideOf(form, loop) !== 0)) ||
-        expressionOperands(expression).some((operand) => this.isItem(operand)));
-    this.items.set(expression, result);
-    return result;
+    return this.items.has(expression);
   }
 
   /** Whether the value changes from lane to lane. */
@@ -180,24 +171,5 @@ export class FunctionScope {
     if (onePart && parts > 1 && this.names.find("part") !== undefined) tests.push("part == 0");
     if (this.names.find("idle") !== undefined) tests.push("!idle");
     return tests.length === 0 ? "1" : tests.join(" && ");
-  }
-}
-
-/** Values a kernel writes. */
-export function storedValues(kernel: Kernel): Node[] {
-  const statements: readonly Statement[] = kernel.phases.flatMap((phase) => phase.statements);
-  return statements.flatMap((part) => ("target" in part ? [part.target] : []));
-}
-
-/** Forms an expression itself walks along. */
-export function formsOf(expression: Expression): readonly Form[] {
-  switch (expression.kind) {
-    case "load":
-    case "index":
-      return [normalizeForm(expression.form)];
-    case "masked":
-      return expression.bounds.map((bound) => normalizeForm(bound.form));
-    default:
-      return [];
   }
 }

@@ -6,6 +6,7 @@ import type { KernelFunction, RenderedStep } from "./kernel-code.ts";
 import { planKernel } from "./kernel-plan.ts";
 import type { RenderOptions } from "./render-options.ts";
 import { segmentsOf } from "./segments.ts";
+import { shareCostly } from "./share-costly.ts";
 import { planStorage } from "./storage-plan.ts";
 import { tidyPhases } from "./tidy-phases.ts";
 
@@ -16,10 +17,11 @@ import { tidyPhases } from "./tidy-phases.ts";
 export function renderKernel(planned: Kernel, options: RenderOptions): RenderedStep {
   const { name } = planned;
   const { bytes, flops } = kernelCost(planned);
-  const kernel = tidyPhases(planned);
+  const tidy = tidyPhases(planned);
   const alignment = alignmentOf(options);
-  const plan = planKernel(kernel, options.target, alignment);
+  const plan = planKernel(tidy, options.target, alignment);
   if (plan.rowCount === 0) return { name, functions: [], scratchBytes: 0, bytes, flops };
+  const kernel = shareCostly(tidy, plan);
   const storage = planStorage(kernel, plan, options.target, alignment);
   const functions = segmentsOf(kernel, plan).map((segment): KernelFunction => {
     return new FunctionWriter(kernel, plan, segment, storage, options).write();

@@ -106,6 +106,8 @@ function floatText(op: ElementwiseOp, dtype: DType, operands: readonly string[])
   if (op === "expNonPositive") {
     return register === "f32" ? `exp_non_positive_f32(${a})` : `exp_f64(${a})`;
   }
+  // A quotient of bf16 never lies near the middle between two: two ulp of f32 round to the same.
+  if (op === "div" && dtype === "bf16") return `div_full_f32(${a}, ${b})`;
   if (!floatFunctions.has(op)) throw unknown(op, dtype);
   return `${op}_${register}(${operands.join(", ")})`;
 }

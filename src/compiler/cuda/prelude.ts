@@ -128,6 +128,12 @@ DEVICE float trunc_f32(float x) { return truncf(x); }
 DEVICE float round_f32(float x) { return rintf(x); }
 DEVICE float sqrt_f32(float x) { return __fsqrt_rn(x); }
 DEVICE float div_f32(float a, float b) { return __fdiv_rn(a, b); }
+/* Within two ulp over the full range. */
+DEVICE float div_full_f32(float a, float b) {
+  float x;
+  asm("div.full.f32 %0, %1, %2;" : "=f"(x) : "f"(a), "f"(b));
+  return x;
+}
 DEVICE float exp_f32(float x) { return expf(x); }
 DEVICE float expm1_f32(float x) { return expm1f(x); }
 DEVICE float log_f32(float x) { return logf(x); }

@@ -228,6 +228,7 @@ DEVICE float trunc_f32(float x) { return truncf(x); }
 DEVICE float round_f32(float x) { return rintf(x); }
 DEVICE float sqrt_f32(float x) { return sqrtf(x); }
 DEVICE float div_f32(float a, float b) { return a / b; }
+DEVICE float div_full_f32(float a, float b) { return a / b; }
 DEVICE float exp_f32(float x) { return expf(x); }
 DEVICE float expm1_f32(float x) { return expm1f(x); }
 DEVICE float log_f32(float x) { return logf(x); }
