@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { engineStats } from "../engine/statistics.ts";
 import { loadSafetensors } from "../io/load-safetensors.ts";
 import { saveSafetensors } from "../io/save-safetensors.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -26,6 +27,13 @@ async function plain(tree: unknown): Promise<unknown> {
 }
 
 describe("saveCheckpoint", () => {
+  it("computes what is pending in one program", async () => {
+    const values = [1, 2, 3].map((factor) => vector(1, 2).mul(factor).sub(0.5));
+    const before = engineStats().runs;
+    await saveCheckpoint(join(folder, "run.safetensors"), { values });
+    expect(engineStats().runs - before).toBe(1);
+  });
+
   it("restores structure and values exactly", async () => {
     const state = {
       model: { "conv.weight": vector(1, NaN), "conv.bias": vector(-0) },

@@ -2,6 +2,7 @@ import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { openSafetensors } from "../io/load-safetensors.ts";
 import type { LoadOptions, TensorSource } from "../io/safetensors-file.ts";
 import { saveSafetensors } from "../io/save-safetensors.ts";
+import { realize } from "../tensor/realize.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Metadata entry that holds everything but the tensors. */
@@ -21,6 +22,8 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
 export async function saveCheckpoint(path: string, state: object): Promise<void> {
   const tensors: Record<string, Tensor> = {};
   const tree = encodeTree(state, "", tensors);
+  // What is pending in one program, not one for each tensor.
+  await realize(...Object.values(tensors));
   const metadata = { [metadataKey]: JSON.stringify({ version, tree }) };
   await saveSafetensors(path, tensors, { metadata });
 }
