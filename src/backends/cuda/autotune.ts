@@ -65,7 +65,7 @@ function trialTime(context: LibraryContext, run: () => void): number {
 }
 
 /** First index whose time no later one beats clearly. */
-export function firstOfFastest(times: readonly number[]): number {
+function firstOfFastest(times: readonly number[]): number {
   let best = 0;
   times.forEach((time, i) => {
     if (time < times[best] * MARGIN || (times[best] === Infinity && time < Infinity)) best = i;

@@ -273,7 +273,7 @@ function geometryOf({ attrs }: ConvolutionCall): CudnnConvolution {
 const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 
 /** Operations of a convolution; its gradients have the same. */
-export function flopsOf({ weight, output }: ConvolutionCall): number {
+function flopsOf({ weight, output }: ConvolutionCall): number {
   return 2 * product(output.shape) * product(weight.shape.slice(1));
 }
 

@@ -3,7 +3,7 @@ import type { ForeignLibrary } from "./ffi.ts";
 import { FunctionTable } from "./function-table.ts";
 
 /** cuBLASLt: matrix products with epilogues. Handles and device addresses are `u64`. */
-export const cublasLtPrototypes = {
+const cublasLtPrototypes = {
   cublasLtCreate: "int cublasLtCreate(p handle)",
   cublasLtDestroy: "int cublasLtDestroy(u64 handle)",
   cublasLtGetVersion: "size_t cublasLtGetVersion()",

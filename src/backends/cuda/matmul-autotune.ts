@@ -87,7 +87,7 @@ export function isExact({ outputDtype }: MatmulCall): boolean {
 }
 
 /** Operations of a product. */
-export function flopsOf({ m, n, k, batch }: MatmulCall): number {
+function flopsOf({ m, n, k, batch }: MatmulCall): number {
   return 2 * m * n * k * batch.reduce((all, size) => all * size, 1);
 }
 

@@ -114,7 +114,7 @@ export function contractionCall(
 }
 
 /** The product as a call of cuBLASLt, or null if an operand's strides are not what it can read. */
-export function matmulCall(
+function matmulCall(
   { node, operands, result, bias }: ContractionStep,
   allowTf32: boolean,
 ): PlacedCall | null {
@@ -137,10 +137,7 @@ export function matmulCall(
 }
 
 /** A convolution or gradient as a call of cuDNN. Operands: input, weight, output. */
-export function convolutionCall(
-  { node, operands }: ContractionStep,
-  allowTf32: boolean,
-): PlacedCall {
+function convolutionCall({ node, operands }: ContractionStep, allowTf32: boolean): PlacedCall {
   if (node.op !== "conv" && node.op !== "convInputGrad" && node.op !== "convWeightGrad") {
     throw new CompileError(`convolutionCall: needs a convolution, got ${node.op}`);
   }
