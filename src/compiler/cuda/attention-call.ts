@@ -23,8 +23,8 @@ export function attentionCall(step: AttentionStep, target: CudaTarget): PlacedCa
 function isLibraryCase(g: AttentionGeometry): boolean {
   if (g.dtype !== "f16" && g.dtype !== "bf16") return false;
   if (g.bias !== null || g.width > widestHead || g.depth > widestHead) return false;
-  // One row of queries is decoding, which has little to do: a kernel without set-up does it.
-  if (g.rows === 1 || g.keys === 1) return false;
+  // Nothing to gain where there is one weight per row, or one row to differentiate.
+  if (g.keys === 1 || (g.rows === 1 && g.grad !== null)) return false;
   const tensors = [g.q, g.k, g.v, g.out, ...(g.grad === null ? [] : Object.values(g.grad))];
   return tensors.every(
     ({ shape, strides, offset }) =>
