@@ -85,7 +85,9 @@ function closure(names) {
 
 /** Nothing of this is loaded. */
 const isDead = (path) =>
-  /\.(d\.[cm]?ts|map|md|markdown|tsbuildinfo|cc|hh|c|h)$|node_modules\/koffi\/(vendor|doc)$/.test(path);
+  /\.(d\.[cm]?ts|map|md|markdown|tsbuildinfo|cc|hh|c|h)$|node_modules\/koffi\/(vendor|doc)$/.test(
+    path,
+  );
 
 function copy(from, stage, keep) {
   const to = join(stage, relative(root, from));

@@ -4,7 +4,8 @@
 #   bench/gpu/run-tests.sh [device] [folder for results] [suite ...]
 # Suites: contract, parity, parity-jit, engine, bf16, f16 (all of them by default). WORKERS sets the
 # number of processes (all cores by default), SUITE_SECONDS the most one suite may take.
-# summary.txt in the folder has counts, and the first failures of each suite with their messages.
+# summary.txt in the folder has counts, and the first failures of each suite with their messages;
+# the results that were there when a suite was stopped are in it.
 device=${1:-cuda}
 results=${2:-runs/gpu-tests}
 [ $# -gt 2 ] && shift 2 && suites=$* || suites="contract parity parity-jit engine bf16 f16"
@@ -18,9 +19,8 @@ export ATHANOR_DEVICE="$device" ATHANOR_TEST_DEVICE="$device"
 run() {
   name=$1
   shift
-  env "$@" timeout "${SUITE_SECONDS:-300}" node node_modules/vitest/vitest.mjs run \
-    --maxWorkers="$own" --passWithNoTests --reporter=json --outputFile="$results/$name.json" $files \
-    >"$results/$name.log" 2>&1
+  env "$@" timeout "${SUITE_SECONDS:-300}" \
+    node bench/gpu/run-suite.mjs "$results/$name.jsonl" "$own" $files >"$results/$name.log" 2>&1
 }
 
 # Suite, number of parts, then settings: parts of the cases at the same time, for suites whose files

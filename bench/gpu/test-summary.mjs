@@ -1,6 +1,6 @@
-/** Reads vitest's JSON reports of suites and writes summary.txt: counts, first failures. */
+/** Reads what run-suite.mjs wrote and writes summary.txt: counts, and failures by kind. */
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 
 const [folder, ...suites] = process.argv.slice(2);
 const shownFailures = Number(process.env.SHOWN_FAILURES ?? 40);
@@ -20,54 +20,48 @@ function grouped(failures) {
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
 
-/** Failures of a report: of tests, and of files that did not run. */
-function failuresOf(report) {
-  return report.testResults.flatMap(({ name, message, assertionResults, status }) => {
-    const file = relative(process.cwd(), name);
-    const failed = assertionResults.filter((test) => test.status === "failed");
-    const own = failed.map((test) => ({
-      where: `${file}: ${test.fullName}`,
-      message: test.failureMessages.join("\n"),
-    }));
-    const isBroken = status === "failed" && failed.length === 0;
-    return isBroken ? [...own, { where: file, message: message || "the file failed" }] : own;
-  });
-}
-
 /** Names of a suite's parts, by their logs. */
 function partsOf(suite) {
-  const pattern = new RegExp(`^${suite}(-\\d+)?\\.(log|json)$`);
-  const files = readdirSync(folder).filter((file) => pattern.test(file));
-  return [...new Set(files.map((file) => file.replace(/\.(log|json)$/, "")))];
+  const pattern = new RegExp(`^${suite}(-\\d+)?\\.log$`);
+  const logs = readdirSync(folder).filter((file) => pattern.test(file));
+  return logs.map((file) => file.replace(/\.log$/, ""));
 }
 
-/** The report of a part; null with its last words if the run ended early. */
+/** Results of a part, and its last words if the run ended early. */
 function readPart(part) {
-  const file = join(folder, `${part}.json`);
-  if (existsSync(file)) return { report: JSON.parse(readFileSync(file, "utf8")), said: "" };
-  const log = join(folder, `${part}.log`);
-  const said = existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "";
-  return { report: null, said: `${part}: no report; the run ended early\n${said}` };
+  const file = join(folder, `${part}.jsonl`);
+  const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  const entries = lines.flatMap((line) => {
+    try {
+      return [JSON.parse(line)];
+    } catch {
+      return []; // the line that was being written
+    }
+  });
+  const isWhole = entries.at(-1)?.done === true;
+  const results = entries.filter((entry) => entry.done !== true);
+  const said = isWhole ? "" : readFileSync(join(folder, `${part}.log`), "utf8").slice(-1000);
+  return { results, lost: isWhole ? [] : [`${part}: ended early\n${said}`] };
 }
 
 function summarise(suite) {
   const parts = partsOf(suite).map(readPart);
-  const reports = parts.flatMap(({ report }) => report ?? []);
-  const lost = parts.flatMap(({ report, said }) => (report === null ? [said] : []));
-  const failures = reports.flatMap(failuresOf);
-  const count = (key) => reports.reduce((sum, report) => sum + report[key], 0);
+  const results = parts.flatMap((part) => part.results);
+  const lost = parts.flatMap((part) => part.lost);
+  const count = (state) => results.filter((result) => result.state === state).length;
+  const failures = results
+    .filter(({ state }) => state === "failed")
+    .map(({ file, name, message }) => ({ where: `${file}: ${name}`, message }));
   const groups = grouped(failures);
   const lines = groups.slice(0, shownFailures).map(({ where, message, count }) => {
     const times = count > 1 ? ` (and ${count - 1} like it)` : "";
     return `  - ${where}${times}\n      ${firstLines(message)}`;
   });
   const head =
-    `${suite}: ${count("numPassedTests")} passed, ${count("numFailedTests")} failed, ` +
-    `${count("numPendingTests")} skipped` +
+    `${suite}: ${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped` +
     (groups.length > 0 ? `; ${groups.length} kinds of failure` : "");
-  const isWhole = lost.length === 0 && reports.length > 0;
-  const text = [head, ...(reports.length === 0 ? ["no report"] : []), ...lost, ...lines].join("\n");
-  return { ok: isWhole && failures.length === 0, text };
+  const isWhole = parts.length > 0 && lost.length === 0;
+  return { ok: isWhole && failures.length === 0, text: [head, ...lost, ...lines].join("\n") };
 }
 
 const results = suites.map(summarise);

@@ -14,6 +14,8 @@ const otherAreas: Readonly<Record<string, string>> = {
   formats: "files of NumPy, torch and GGUF",
   initializer: "bounds of random initialisers",
   transforms: "images by torchvision",
+  mixed: "mixed precision, operation by operation",
+  architecture: "published architectures with random weights",
 };
 
 describe("fixture coverage", () => {
