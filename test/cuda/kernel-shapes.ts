@@ -37,6 +37,12 @@ export const kernelShapes: Readonly<Record<string, (scene: Scene) => Node | Node
       b.permute(input([2, 48, 20, 32]), [0, 2, 3, 1]),
       b.expand(input([1, 1, 1, 48]), [2, 20, 32, 48]),
     ),
+  "a matrix whose rows are doubled": ({ input }) => {
+    const x = b.reshape(input([260, 256]), [260, 1, 256]);
+    const scale = b.reshape(b.cast(b.iota([2], 0), x.dtype), [1, 2, 1]);
+    const shape = [260, 2, 256];
+    return b.mul(b.expand(x, shape), b.expand(scale, shape));
+  },
   "a permuted tensor": ({ input }) => b.neg(b.permute(input([6, 40, 3, 34]), [0, 2, 3, 1])),
   "a slice with steps": ({ input }) => b.neg(b.slice(input([20, 40]), [2, 1], [8, 18], [2, 2])),
   padding: ({ input }) => b.pad(input([10, 20]), [1, 4], [2, 8]),

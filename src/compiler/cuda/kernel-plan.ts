@@ -59,6 +59,8 @@ const MOST_LANES = 8;
 const BLOCKS_WANTED = 4;
 /** Items per thread of a row that registers can keep between phases. */
 const ITEMS_KEPT = 8;
+/** Items per thread of a warp that has a row to itself while most of the card idles. */
+const ITEMS_ALONE = 2;
 /** Items a thread must have left when blocks share rows, and must have had before. */
 const ITEMS_LEFT = 4;
 const ITEMS_SHARED = 16;
@@ -207,8 +209,8 @@ function partsOf(rowBlocks: number, group: number, itemCount: number, target: Cu
 
 /** Rows whose neighbouring elements belong to neighbouring threads. */
 function shareRows(rowCount: number, itemCount: number, target: CudaTarget): Shares {
-  if (itemCount > 32 * ITEMS_KEPT) {
-    const isMany = rowCount >= target.multiprocessors;
+  const isMany = rowCount >= target.multiprocessors;
+  if (itemCount > 32 * (isMany ? ITEMS_KEPT : ITEMS_ALONE)) {
     if (!isMany && itemCount > 1024 * ITEMS_KEPT) {
       const parts = partsOf(rowCount, THREADS, itemCount, target);
       return { group: THREADS, rows: 1, parts };

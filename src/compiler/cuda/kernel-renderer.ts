@@ -7,6 +7,7 @@ import { planKernel } from "./kernel-plan.ts";
 import type { RenderOptions } from "./render-options.ts";
 import { segmentsOf } from "./segments.ts";
 import { shareCostly } from "./share-costly.ts";
+import { shareLoads } from "./share-loads.ts";
 import { planStorage } from "./storage-plan.ts";
 import { tidyPhases } from "./tidy-phases.ts";
 
@@ -17,7 +18,7 @@ import { tidyPhases } from "./tidy-phases.ts";
 export function renderKernel(planned: Kernel, options: RenderOptions): RenderedStep {
   const { name } = planned;
   const { bytes, flops } = kernelCost(planned);
-  const tidy = tidyPhases(planned);
+  const tidy = shareLoads(tidyPhases(planned));
   const alignment = alignmentOf(options);
   const plan = planKernel(tidy, options.target, alignment);
   if (plan.rowCount === 0) return { name, functions: [], scratchBytes: 0, bytes, flops };

@@ -135,7 +135,7 @@ function foldApply(expression: Extract<Expression, { kind: "apply" }>): Expressi
 }
 
 /** The kernel with every point of one axis as statements of their own. */
-function unrollAxis(kernel: Kernel, axis: Axis, stores: readonly Store[]): Kernel {
+export function unrollAxis(kernel: Kernel, axis: Axis, stores: readonly Store[]): Kernel {
   const substitution = new Substitution(axis);
   const statements = stores.flatMap((store) =>
     Array.from({ length: axis.size }, (_, value): Store => {
