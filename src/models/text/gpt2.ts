@@ -12,6 +12,7 @@ import type { ModuleOptions } from "../../nn/linear.ts";
 import { Module, formatOptions } from "../../nn/module.ts";
 import { Parameter } from "../../nn/parameter.ts";
 import type { LoadReport, StateDict } from "../../nn/state-dict.ts";
+import { checkpoint } from "../../tensor/checkpoint.ts";
 import { arange, zeros } from "../../tensor/factories.ts";
 import { cat } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -165,6 +166,9 @@ class Attention extends Gpt2Module {
   }
 }
 
+/** Its tanh is computed again for the gradient: kept in f32, it would be the largest value of all. */
+const activate = checkpoint((x: Tensor): Tensor => gelu(x, { approximate: "tanh" }));
+
 class Mlp extends Gpt2Module {
   readonly cFc: Conv1D;
   readonly cProj: Conv1D;
@@ -178,7 +182,7 @@ class Mlp extends Gpt2Module {
   }
 
   forward(x: Tensor): Tensor {
-    const hidden = gelu(this.cFc.forward(x), { approximate: "tanh" });
+    const hidden = activate(this.cFc.forward(x));
     return this.dropout.forward(this.cProj.forward(hidden));
   }
 }
