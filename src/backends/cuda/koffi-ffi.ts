@@ -79,9 +79,19 @@ class KoffiFfi implements Ffi {
   open(path: string): ForeignLibrary {
     const known = this.libraries.get(path);
     if (known !== undefined) return known;
-    const library = new KoffiForeignLibrary(path, this.koffi.load(path));
+    const library = new KoffiForeignLibrary(path, this.load(path));
     this.libraries.set(path, library);
     return library;
+  }
+
+  /** koffi's own error may not name the file. */
+  private load(path: string): KoffiLibrary {
+    try {
+      return this.koffi.load(path);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${path}: ${reason}`, { cause });
+    }
   }
 
   address(view: ArrayBufferView): number {
