@@ -3,7 +3,6 @@ import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import { formRange, normalizeForm } from "../affine.ts";
-import { kernelDTypes } from "../build-kernel.ts";
 import type { Kernel } from "../kernel.ts";
 import { kernelExpressions, kernelForms, planLoops } from "../loops.ts";
 import type { Loop } from "../loops.ts";
@@ -15,7 +14,22 @@ import { planTile } from "./tile-plan.ts";
 import type { TilePlan } from "./tile-plan.ts";
 
 /**
- * How the points of a kernel are shared by threads. A *row* is a point of the outer loops, or
+ * How the points of a kernel are shared by threads. What bounds each pattern on a card, and what is
+ * done about it:
+ *
+ * - Elements, flat or strided: memory. Vectors of 16 bytes where addresses allow, one per thread
+ *   and operand; 2048 threads per multiprocessor keep 32 KiB in flight per operand.
+ * - Transposes: memory, through shared tiles of 32 × 33 that make both sides whole lines.
+ * - Rows of up to 256 vectors: a warp or less each, in registers between phases, so each element is
+ *   moved once. Longer ones: a block each, in registers up to 8 vectors per thread at 1024 threads
+ *   (65,536 halves); beyond that, and where rows are too odd for vectors, a phase reads the row
+ *   again, from the second-level cache if the rows in flight fit it.
+ * - Columns: memory. 32 vectors side by side, 8 threads down each; 256 B × 8 lines in a round.
+ * - Few rows (or columns): memory of one multiprocessor, unless blocks share rows; that costs
+ *   another launch per phase, so only rows of more than 16 rounds are shared.
+ * - Halves with many operations: arithmetic, two roundings per operation.
+ *
+ * In detail: A *row* is a point of the outer loops, or
  * `lanes` neighbours along `vector` if that is one of them; an *item* is a point of the inner
  * loops, or `lanes` neighbours. `group` threads work on a row, item by item in turn; a block has
  * `rows` groups; and `parts` blocks share the items of their rows, in as many functions as there
@@ -156,8 +170,8 @@ function chooseLanes(
   const most = Math.max(...accesses.map(bytesOf));
   const large = accesses.filter((access) => bytesOf(access) * 16 >= most);
   const smallest = Math.min(...large.map(({ value }) => dtypeBytes(value.dtype)));
-  const limit = kernelDTypes(kernel).has("f64") ? 2 : VECTOR_BYTES / smallest;
-  const wanted = Math.min(MOST_LANES, limit);
+  const hasDoubles = large.some(({ value }) => value.dtype === "f64");
+  const wanted = Math.min(MOST_LANES, hasDoubles ? 2 : VECTOR_BYTES / smallest);
   const widths = large.map((access) =>
     accessWidth(access, vector, loops, wanted, alignmentOf(access.value)),
   );

@@ -1,5 +1,5 @@
 import type { Kernel } from "../kernel.ts";
-import { kernelCost } from "../wasm/step-cost.ts";
+import { kernelCost } from "../kernel-cost.ts";
 import { alignmentOf } from "./function-scope.ts";
 import { FunctionWriter } from "./function-writer.ts";
 import type { KernelFunction, RenderedStep } from "./kernel-code.ts";

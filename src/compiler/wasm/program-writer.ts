@@ -5,6 +5,8 @@ import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Kernel } from "../kernel.ts";
+import { kernelCost } from "../kernel-cost.ts";
+import type { StepCost } from "../kernel-cost.ts";
 import type { Loop } from "../loops.ts";
 import type { Schedule, Step } from "../schedule.ts";
 import type { FunctionBuilder, FunctionRef } from "./assembler-function.ts";
@@ -29,8 +31,7 @@ import type {
 import { ScalarMath } from "./program-math.ts";
 import { ScalarLanes } from "./scalar-lanes.ts";
 import { defineSort } from "./sort-kernel.ts";
-import { isWorthSplitting, kernelCost } from "./step-cost.ts";
-import type { StepCost } from "./step-cost.ts";
+import { isWorthSplitting } from "./step-cost.ts";
 import { LoopSyncPlan, SyncPlan } from "./sync-plan.ts";
 import { unrollPairs } from "./unroll.ts";
 import { VectorLanes } from "./vector-lanes.ts";
