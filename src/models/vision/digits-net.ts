@@ -25,6 +25,7 @@ export class DigitsNet extends Module {
   readonly bn3: BatchNorm2d = new BatchNorm2d(64);
   readonly fc: Linear = new Linear(64 * 7 * 7, 10);
 
+  /** Logits of pixels. @throws {ShapeError} if images are no [N, 1, 28, 28]. */
   forward(images: Tensor): Tensor {
     const { relu, maxPool2d } = functional;
     let x = images.float().div(255).sub(pixelMean).div(pixelStd); // [N, 1, 28, 28]
