@@ -12,6 +12,8 @@ export interface Flag {
   readonly min?: number;
   readonly above?: number;
   readonly choices?: readonly string[];
+  /** Values beside the choices, such as the second card. */
+  readonly pattern?: RegExp;
 }
 
 /** Parsed flags by name; those that were not given are missing. */
@@ -137,8 +139,8 @@ function parseValue(
     return refuse("needs a value", text === undefined || text === "" ? "none" : text, advice);
   }
   if (flag.type === "text") {
-    const { choices } = flag;
-    if (choices === undefined || choices.includes(text)) return text;
+    const { choices, pattern } = flag;
+    if (choices === undefined || choices.includes(text) || pattern?.test(text)) return text;
     const list = `must be one of ${choices.join(", ")}`;
     return refuse(list, `"${text}"`, didYouMean(text, choices, advice));
   }

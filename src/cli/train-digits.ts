@@ -81,6 +81,7 @@ export const trainDigitsCommand: Command = {
       type: "text",
       placeholder: "name",
       choices: ["auto", ...deviceNames()],
+      pattern: /^cuda:\d+$/,
       description: "Where to compute; athanor info lists the devices. [auto]",
     },
     threads: { type: "integer", min: 1, description: "Threads to compute with. [all]" },

@@ -134,6 +134,7 @@ export const trainGptCommand: Command = {
       type: "text",
       placeholder: "name",
       choices: ["auto", ...deviceNames()],
+      pattern: /^cuda:\d+$/,
       description: "Where to compute; athanor info lists the devices. [auto]",
     },
     threads: { type: "integer", min: 1, description: "Threads to compute with. [all]" },

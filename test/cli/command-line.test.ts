@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { parseFlags } from "../../src/cli/command.ts";
 import { runProgram } from "../../src/cli/program.ts";
+import { trainDigitsCommand } from "../../src/cli/train-digits.ts";
+import { trainGptCommand } from "../../src/cli/train-gpt.ts";
 import { manifest } from "../package/consumer.ts";
 
 interface Outcome {
@@ -16,6 +19,15 @@ async function athanor(...args: string[]): Promise<Outcome> {
   });
   return { code, out, error };
 }
+
+describe("parseFlags", () => {
+  it("takes the second card where devices are named", () => {
+    for (const command of [trainDigitsCommand, trainGptCommand]) {
+      expect(parseFlags(command, ["--device", "cuda:1"])).toEqual({ device: "cuda:1" });
+      expect(() => parseFlags(command, ["--device", "cuda:x"])).toThrow('got "cuda:x"');
+    }
+  });
+});
 
 describe("athanor", () => {
   it.each([["--help"], ["-h"], ["help"]])("teaches with %s", async (...args) => {
