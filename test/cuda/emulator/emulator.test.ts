@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Driver, readText } from "../../../src/backends/cuda/driver.ts";
 import { FunctionTable } from "../../../src/backends/cuda/function-table.ts";
 import { nvrtcPrototypes } from "../../../src/backends/cuda/prototypes.ts";
 import { devicePrelude } from "../../../src/compiler/cuda/prelude.ts";
-import { emulatorObstacle } from "./compiler.ts";
+import { emulatorObstacle, nativeFolder } from "./compiler.ts";
 import { emulator } from "./emulator.ts";
 import type { EmulatedMachine, Emulator } from "./emulator.ts";
 
@@ -217,6 +219,15 @@ describe.skipIf(obstacle !== null)("emulated device", () => {
     expect(() => driver.clear(address + 4 * megabytes, 1, stream)).toThrow("invalid argument");
     driver.unmap(address, 4 * megabytes, handle);
     expect(machine.count("used")).toBe(0);
+  });
+
+  it("has every function of the device's prelude", () => {
+    const text = readFileSync(join(nativeFolder, "prelude.h"), "utf8");
+    const names = [...devicePrelude.matchAll(/^DEVICE [\w ]+[ *](\w+)\(/gm)].map(
+      ([, name]) => name,
+    );
+    expect(names.length).toBeGreaterThan(60);
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
   });
 
   it("reports errors of units with the lines of their text", () => {
