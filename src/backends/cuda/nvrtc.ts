@@ -29,6 +29,8 @@ export class Nvrtc {
   private readonly ffi: Ffi;
   private readonly functions: FunctionTable<NvrtcFunction>;
   private readonly wide: BigUint64Array = new BigUint64Array(new ArrayBuffer(16));
+  /** Options of the last unit: only C knows their addresses, so somebody must hold them. */
+  private texts: readonly Uint8Array[] = [];
 
   constructor(ffi: Ffi, library: ForeignLibrary) {
     this.ffi = ffi;
@@ -72,9 +74,9 @@ export class Nvrtc {
     this.call("nvrtcCreateProgram", this.wide, source, "program.cu", 0, null, null);
     const program = Number(this.wide[0]);
     try {
-      const texts = target.options.map(zeroTerminated);
-      const table = BigUint64Array.from(texts, (text) => BigInt(this.ffi.address(text)));
-      const code = this.functions.get("nvrtcCompileProgram")(program, texts.length, table);
+      this.texts = target.options.map(zeroTerminated);
+      const table = BigUint64Array.from(this.texts, (text) => BigInt(this.ffi.address(text)));
+      const code = this.functions.get("nvrtcCompileProgram")(program, table.length, table);
       if (code === COMPILATION_FAILED) throw this.failure(program, source);
       this.check("nvrtcCompileProgram", code);
       return target.output === "cubin"
