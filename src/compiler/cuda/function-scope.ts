@@ -94,17 +94,24 @@ export class FunctionScope {
     return outer >= 0 ? `i${outer}` : `j${this.plan.inner.indexOf(loop)}`;
   }
 
-  /** C types of indices. */
+  /** C type of element numbers. */
   get signed(): string {
     return this.plan.wide ? "i64" : "int";
   }
 
-  get unsigned(): string {
-    return this.plan.wide ? "u64" : "u32";
+  /** Whether 32 bits do not hold the numbers of rows or items. */
+  private get hasManyRows(): boolean {
+    return Math.max(this.plan.rowCount, this.plan.itemCount) >= 2 ** 31;
   }
 
+  /** C type of the numbers of rows and items. */
+  get unsigned(): string {
+    return this.hasManyRows ? "u64" : "u32";
+  }
+
+  /** A constant of that type. */
   number(value: number): string {
-    return this.plan.wide ? `${value}ull` : `${value}u`;
+    return this.hasManyRows ? `${value}ull` : `${value}u`;
   }
 
   /** Whether the value changes from item to item. */

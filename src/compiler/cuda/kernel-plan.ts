@@ -270,6 +270,7 @@ export function planKernel(
   const rowCount = count(outer);
   const itemCount = count(inner);
   const alone = inner.length === 0 || kernel.sequential;
+  const wide = needsWideIndices(kernel, accesses);
   const share = horizontal ? shareRows : shareColumns;
   const { group, rows, parts } = alone
     ? { group: 1, rows: THREADS, parts: 1 }
@@ -288,8 +289,8 @@ export function planKernel(
     rounds: divideUp(itemCount, group * parts),
     threads: group * rows,
     blocks: divideUp(rowCount, rows) * parts,
-    wide: needsWideIndices(kernel, accesses),
-    flat: isFlat(kernel, outer, inner),
+    wide,
+    flat: !wide && isFlat(kernel, outer, inner),
     tile,
   };
 }
