@@ -98,7 +98,7 @@ class Runner {
 
   run(graph: Graph, data: readonly HostArray[], target: CudaTarget): RunResult {
     const { plan, steps } = renderGraph(graph, target);
-    graph.inputs.forEach((node, i) => this.write(`input${i}`, this.upload(data[i])));
+    graph.inputs.forEach((_, i) => this.write(`input${i}`, this.upload(data[i])));
     graph.outputs.forEach((node, i) => this.write(`output${i}`, this.allocate(bytesOf(node))));
     this.write("arena", this.allocate(plan.temporaryBytes));
     this.write("errors", this.upload(new Int32Array(4)));
