@@ -252,33 +252,43 @@ function storeKernel(
 const axesOf = (coordinates: readonly Form[]): Axis[] =>
   coordinates.flatMap((form) => form.terms.map((term) => term.axis));
 
-/**
- * One kernel per part, each storing into its range of the result. Parts that are concatenations
- * without a buffer store theirs.
- */
-function buildConcatKernels(whole: NodeOf<"concat">, isValue: IsValue): Kernel[] {
-  const kernels: Kernel[] = [];
-  const store = (part: Node, starts: readonly number[]): void => {
-    if (part.op === "concat" && (part === whole || !isValue(part))) {
-      const { dim } = part.attrs;
-      let start = starts[dim];
-      for (const source of part.src) {
-        store(source, starts.with(dim, start));
-        start += source.shape[dim];
-      }
+/** A part of a concatenation, and the coordinates of its first element in the whole. */
+export interface ConcatPart {
+  readonly part: Node;
+  readonly starts: readonly number[];
+}
+
+/** The parts of a concatenation; those that are concatenations without a buffer give theirs. */
+export function concatParts(whole: NodeOf<"concat">, isValue: IsValue): ConcatPart[] {
+  const parts: ConcatPart[] = [];
+  const visit = (part: Node, starts: readonly number[]): void => {
+    if (part.op !== "concat" || (part !== whole && isValue(part))) {
+      parts.push({ part, starts });
       return;
     }
+    const { dim } = part.attrs;
+    let start = starts[dim];
+    for (const source of part.src) {
+      visit(source, starts.with(dim, start));
+      start += source.shape[dim];
+    }
+  };
+  visit(
+    whole,
+    whole.shape.map(() => 0),
+  );
+  return parts;
+}
+
+/** One kernel per part, each storing into its range of the result. */
+function buildConcatKernels(whole: NodeOf<"concat">, isValue: IsValue): Kernel[] {
+  return concatParts(whole, isValue).map(({ part, starts }) => {
     const coordinates = freshCoordinates(part.shape);
     const value = new Lowering(isValue).value(part, coordinates);
     const moved = coordinates.map((form, dim) => combineForms([[form, 1]], starts[dim]));
     const target = flatForm(moved, whole.shape);
-    kernels.push(storeKernel("concat", whole, leavesOf(coordinates), value, target));
-  };
-  store(
-    whole,
-    whole.shape.map(() => 0),
-  );
-  return kernels;
+    return storeKernel("concat", whole, leavesOf(coordinates), value, target);
+  });
 }
 
 function leavesOf(coordinates: readonly Form[]): Axis[] {

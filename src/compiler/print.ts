@@ -179,7 +179,11 @@ function printStep(step: Step, nameOf: NameOf): string[] {
     case "kernel":
       return printKernel(step.kernel, nameOf);
     case "attention": {
-      const results = step.results.map((node) => (node === null ? "–" : nameOf(node)));
+      const results = step.results.map((node, i) => {
+        const place = step.places[i];
+        if (node === null) return "–";
+        return place === null ? nameOf(node) : `${nameOf(place.value)} + ${place.offset}`;
+      });
       const operands = step.operands.map((view) => printView(view, nameOf));
       const flag = step.node.attrs.causal ? " causal" : "";
       return [`${results.join(", ")} = ${step.node.op}(${operands.join("; ")})${flag}`];

@@ -1,11 +1,11 @@
 import { CompileError } from "../base/errors.ts";
-import { part } from "../ir/build.ts";
+import { part, reshape, slice } from "../ir/build.ts";
 import { dtypeBytes } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
 import { numel } from "../ir/shape.ts";
 import { formKey } from "./affine.ts";
-import { buildLoopKernel } from "./build-kernel.ts";
+import { buildLoopKernel, concatParts } from "./build-kernel.ts";
 import { orderGroups, runsAfter } from "./fuse.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import type { Kernel } from "./kernel.ts";
@@ -50,8 +50,10 @@ export type Step =
       readonly node: NodeOf<"attention"> | NodeOf<"attentionGrad">;
       /** Views of the operands; rows of all but the bias are contiguous. */
       readonly operands: readonly StridedView[];
-      /** Nodes of the results, each whole in its own buffer; null for logarithms nobody reads. */
+      /** Nodes of the results; null for logarithms nobody reads. */
       readonly results: readonly (Node | null)[];
+      /** Where a result is part of another value; null where it is whole in its own buffer. */
+      readonly places: readonly (StridedView | null)[];
       readonly reads: Node[];
       readonly writes: Node[];
     }
@@ -121,6 +123,8 @@ class Scheduler {
   private readonly results: ReadonlySet<Node>;
   private readonly before: Copy[] = [];
   private readonly after: Copy[] = [];
+  /** Results that are part of another value, and where they are in it. */
+  private readonly inPlace: Map<Node, StridedView> = new Map();
   /** Inputs that must be saved because something overwrites them before the end. */
   private readonly saved: Set<Node> = new Set();
   /** For values that a kernel makes: the values it reads at the very point it stores them. */
@@ -147,6 +151,7 @@ class Scheduler {
       if (node.op !== "assign") this.placeOutput(node, index);
     });
     for (const node of this.graph.outputs) if (node.op === "assign") this.placeAssign(node);
+    this.findInPlace();
     const steps = orderGroups(this.fusion.groups).flatMap((group) => this.groupSteps(group));
     const places = this.placeTemporaries(steps);
     const all = [...this.firstCopies(places.saved), ...steps, ...this.lastCopies(places.saved)];
@@ -309,8 +314,40 @@ class Scheduler {
       node.op === "attention"
         ? [part(node, 0), needed.has(part(node, 1)) ? part(node, 1) : null]
         : [0, 1, 2].map((i) => part(node, i));
-    const writes = results.filter((result) => result !== null);
-    return { kind: "attention", node, operands, results, reads, writes };
+    const places = results.map((result) => (result && this.inPlace.get(result)) ?? null);
+    const written = results.map((result, i) => places[i]?.value ?? result);
+    const writes = [...new Set(written.filter((value) => value !== null))];
+    return { kind: "attention", node, operands, results, places, reads, writes };
+  }
+
+  /**
+   * Gradients of attention that only a concatenation reads go straight to their place in it: q, k
+   * and v are mostly slices of one product.
+   */
+  private findInPlace(): void {
+    for (const group of this.fusion.groups) {
+      const [whole] = group.produces;
+      if (whole.op !== "concat" || numel(whole.shape) === 0) continue;
+      const parts = concatParts(whole, this.isValue);
+      for (const { part: own, starts } of parts) {
+        const made = unshaped(own);
+        if (made.op !== "part" || made.src[0].op !== "attentionGrad") continue;
+        const uses = parts.filter((other) => unshaped(other.part) === made).length;
+        const readers = this.readers.get(made) ?? [];
+        if (uses > 1 || readers.length > 1 || this.results.has(made)) continue;
+        const place = reshape(slice(whole, starts, own.shape), made.shape);
+        const view = stridedView(place, (node) => node === whole);
+        if (view !== null && view.strides.at(-1) === 1) this.inPlace.set(made, view);
+      }
+    }
+  }
+
+  /** Kernels of a concatenation, without the parts that are there already. */
+  private concat(group: Group, node: NodeOf<"concat">, reads: readonly Node[]): Step[] {
+    const parts = concatParts(node, this.isValue);
+    const missing = group.kernels.filter((_, i) => !this.inPlace.has(unshaped(parts[i].part)));
+    const others = reads.filter((value) => !this.inPlace.has(value));
+    return missing.map((kernel) => ({ kind: "kernel", kernel, reads: others, writes: [node] }));
   }
 
   /** The value that a view of whole buffers is a view of. */
@@ -326,6 +363,7 @@ class Scheduler {
       return [this.attention(group, node, reads)];
     }
     if (numel(node.shape) === 0) return [];
+    if (node.op === "concat") return this.concat(group, node, reads);
     const writes = [node];
     if (node.op === "argsort") return [{ kind: "sort", node, reads, writes }];
     if (node.op === "custom") return [{ kind: "custom", node, reads, writes }];
@@ -341,7 +379,7 @@ class Scheduler {
     return group.kernels.map((kernel, i) => ({
       kind: "kernel",
       kernel,
-      reads: i === 0 || node.op === "concat" ? reads : [...reads, node],
+      reads: i === 0 ? reads : [...reads, node],
       writes,
     }));
   }
@@ -412,6 +450,11 @@ class Scheduler {
       copyStep(source, saved.get(source) ?? this.locationOf(source), to),
     );
   }
+}
+
+/** What a node is, seen in another shape. */
+function unshaped(node: Node): Node {
+  return node.op === "reshape" ? unshaped(node.src[0]) : node;
 }
 
 function copyStep(source: Node, from: Location, to: Location): Step {

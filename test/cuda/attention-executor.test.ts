@@ -33,8 +33,18 @@ const forward: AttentionCall = {
   out: tensor(128, 4),
   keepsStats: true,
   outGrad: null,
+  queryGrad: null,
+  keyGrad: null,
+  valueGrad: null,
 };
-const backward: AttentionCall = { ...forward, pass: "backward", outGrad: tensor(128, 4) };
+const backward: AttentionCall = {
+  ...forward,
+  pass: "backward",
+  outGrad: tensor(128, 4),
+  queryGrad: tensor(128, 4),
+  keyGrad: tensor(96, 2),
+  valueGrad: tensor(96, 2),
+};
 
 /** Attention and its gradient over slices of one product. */
 function attention({ input }: Scene): Node[] {
@@ -50,7 +60,9 @@ function attention({ input }: Scene): Node[] {
   const results = [b.part(node, 0), b.part(node, 1)];
   const gradient = input([2, rows, heads, width], "unit");
   const gradients = b.attentionGrad([q, k, v, ...results, gradient], attrs);
-  return [results[0], ...[0, 1, 2].map((i) => b.part(gradients, i))];
+  // They go into one array, where the kernels put them themselves.
+  const parts = [0, 1, 2].map((i) => b.part(gradients, i));
+  return [results[0], b.concat(parts, 2)];
 }
 
 /** Runs it on an emulated machine; tells whether it is right, and the names of the kernels. */
@@ -111,7 +123,9 @@ describe.skipIf(emulatorObstacle() !== null)("attention through cuDNN", () => {
     const bench = new LibraryBench();
     const executor = new AttentionExecutor(bench.context);
     const long = tensor(32768, 4);
-    const call = { ...backward, query: long, key: long, value: long, out: long, outGrad: long };
+    const shapes = { query: long, key: long, value: long, out: long };
+    const gradients = { outGrad: long, queryGrad: long, keyGrad: long, valueGrad: long };
+    const call = { ...backward, ...shapes, ...gradients };
     expect(executor.supports(call)).toBe(false);
     expect(() => executor.prepare(call)).toThrow(UnsupportedOpError);
     expect(executor.supports({ ...call, pass: "forward", outGrad: null })).toBe(true);

@@ -51,7 +51,10 @@ function attention(scene: Scene, sizes: Sizes): Node[] {
   const results = [b.part(node, 0), b.part(node, 1)];
   const gradient = scene.input([1, rows, heads, depth], "unit");
   const gradients = b.attentionGrad([...src, ...results, gradient], attrs);
-  return [...results, ...[0, 1, 2].map((i) => b.part(gradients, i))];
+  const parts = [0, 1, 2].map((i) => b.part(gradients, i));
+  // Gradients of slices of one product go into one array, where the kernels put them themselves.
+  const isJoined = src[0].op === "reshape";
+  return [...results, ...(isJoined ? [b.concat(parts, 2)] : parts)];
 }
 
 const tolerance = {

@@ -120,17 +120,15 @@ export class AttentionGraph {
 
   backward(sums: QueryGradSums): AttentionTensors {
     const { graph, call, scores } = this;
-    const { outGrad } = call;
-    invariant(outGrad !== null, "a backward pass of attention without a gradient");
+    const given = [call.outGrad, call.queryGrad, call.keyGrad, call.valueGrad];
+    const gradients = given.filter((tensor) => tensor !== null);
+    invariant(gradients.length === 4, "a backward pass of attention without gradients");
     const query = this.inMemory(call.query);
     const keyAcross = this.inMemory(transposed(call.key));
     const valueAcross = this.inMemory(transposed(call.value));
     const out = this.inMemory(call.out);
     const stats = this.stats();
-    const gradient = this.inMemory(outGrad);
-    const [queryGrad, keyGrad, valueGrad] = [call.query, call.key, call.value].map(({ shape }) =>
-      this.inMemory(rowsFirst(shape)),
-    );
+    const [gradient, queryGrad, keyGrad, valueGrad] = gradients.map((of) => this.inMemory(of));
     const common = this.commonTerm(gradient, out);
     const shifted = graph.pointwise("sub", {
       x: this.scaledScores(query, keyAcross),
@@ -204,10 +202,4 @@ export class AttentionGraph {
     graph.matmul(weights, key, sum);
     graph.pointwise("identity", { x: sum, y: result });
   }
-}
-
-/** [B, H, L, D] in memory that is contiguous as [B, L, H, D]. */
-function rowsFirst(shape: readonly number[]): AttentionTensor {
-  const [, heads, rows, width] = shape;
-  return { shape, strides: [rows * heads * width, width, heads * width, 1] };
 }

@@ -52,7 +52,10 @@ function libraryCall(g: AttentionGeometry): PlacedCall & { readonly call: Attent
     value: tensorOf(g.v),
     out: tensorOf(g.out),
     keepsStats: stats !== null,
-    outGrad: grad === null ? null : tensorOf(grad.out),
+    outGrad: grad && tensorOf(grad.out),
+    queryGrad: grad && tensorOf(grad.q),
+    keyGrad: grad && tensorOf(grad.k),
+    valueGrad: grad && tensorOf(grad.v),
   };
   const tensors = [
     g.q,

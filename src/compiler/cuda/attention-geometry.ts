@@ -60,18 +60,20 @@ function operand(view: StridedView, node: Node): PlacedTensor {
   return { value, offset, shape: node.shape, strides, dtype: node.dtype };
 }
 
-function result(node: Node): PlacedTensor {
+function result(node: Node, place: StridedView | null): PlacedTensor {
+  if (place !== null) return operand(place, node);
   const { shape, dtype } = node;
   return { value: node, offset: 0, shape, strides: contiguousStrides(shape), dtype };
 }
 
 /** Sizes and places of an attention step. */
-export function attentionGeometry({ node, operands, results }: AttentionStep): AttentionGeometry {
+export function attentionGeometry(step: AttentionStep): AttentionGeometry {
+  const { node, operands, places, results } = step;
   const placed = operands.map((view, i) => operand(view, node.src[i]));
   const isForward = node.op === "attention";
   const given = isForward ? placed : placed.slice(0, -3);
   const [q, k, v, bias = null] = given;
-  const made = results.map((made) => (made === null ? null : result(made)));
+  const made = results.map((of, i) => (of === null ? null : result(of, places[i])));
   const whole = made.filter((tensor) => tensor !== null);
   const [out, stats] = isForward ? [whole[0], made[1] ?? null] : placed.slice(-3);
   const [batch, rows, heads, width] = q.shape;

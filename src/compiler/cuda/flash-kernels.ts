@@ -44,6 +44,10 @@ function rowsView(at: string, tensor: PlacedTensor): RowsView {
   return { at, rowStride, width, limit: String(tensor.shape[1]), isAligned };
 }
 
+/** Whether all rows of a tensor begin at even elements. */
+const isEven = ({ strides, offset }: PlacedTensor): boolean =>
+  [...strides.slice(0, 3), offset].every((step) => step % 2 === 0);
+
 const residents = { threads: flashThreads, residentBlocks: 0 } as const;
 
 /** Turns the scores `s` of a block of keys from `key0` on into masked ones in powers of two. */
@@ -179,7 +183,18 @@ export function flashForward(g: AttentionGeometry): KernelFunction {
   copy_async_wait_0();
   ${totalsText(g, tiles)}
   u16 *out = ${baseText("out0", g.out, "head")};
-  ${storeRows({ dtype, sum: "o", tiles, row: `row0 + warp * ${16 * tiles} + 16 * m + (lane >> 2) + 8 * half`, factor: "total[m][half]", limit: String(rows), at: "out", rowStride: g.out.strides[1], width: depth })}
+  ${storeRows({
+    dtype,
+    sum: "o",
+    tiles,
+    row: `row0 + warp * ${16 * tiles} + 16 * m + (lane >> 2) + 8 * half`,
+    factor: "total[m][half]",
+    limit: String(rows),
+    at: "out",
+    rowStride: g.out.strides[1],
+    isEven: isEven(g.out),
+    width: depth,
+  })}
 }`;
   return {
     text,
@@ -346,7 +361,7 @@ function keyGradKernel(g: BackwardGeometry, target: CudaTarget, wanted: Wanted):
     }`;
   const store = (sum: string, at: string, tensor: PlacedTensor, factor: string): string =>
     `u16 *${at} = ${baseText(`${at}0`, tensor, "group")};
-  ${storeRows({ dtype, sum, tiles: 1, row: "key0 + warp * 16 + (lane >> 2) + 8 * half", factor, limit: String(keys), at, rowStride: tensor.strides[1], width: tensor.shape[3] })}`;
+  ${storeRows({ dtype, sum, tiles: 1, row: "key0 + warp * 16 + (lane >> 2) + 8 * half", factor, limit: String(keys), at, rowStride: tensor.strides[1], isEven: isEven(tensor), width: tensor.shape[3] })}`;
   const results = `${isKey ? "u16 *to_k0, " : ""}${isValue ? "u16 *to_v0, " : ""}`;
   const text = `(const u16 *q0, const u16 *k0, ${isKey ? "const u16 *v0, " : ""}${biasParameter(g)}const float *stats0, const u16 *g0, const float *common0, ${results}unsigned block) {
   const int thread = thread_index(), lane = thread & 31, warp = thread >> 5;
@@ -473,7 +488,7 @@ function queryGradKernel(g: BackwardGeometry, target: CudaTarget): KernelFunctio
   ${stagedLoop(stages, "count", fetch, body)}
   copy_async_wait_0();
   u16 *to_q = ${baseText("to_q0", g.grad.q, "head")};
-  ${storeRows({ dtype, sum: "dq", tiles: 1, row: "row0 + warp * 16 + (lane >> 2) + 8 * half", factor: floatText(g.scale), limit: String(rows), at: "to_q", rowStride: g.grad.q.strides[1], width })}
+  ${storeRows({ dtype, sum: "dq", tiles: 1, row: "row0 + warp * 16 + (lane >> 2) + 8 * half", factor: floatText(g.scale), limit: String(rows), at: "to_q", rowStride: g.grad.q.strides[1], isEven: isEven(g.grad.q), width })}
 }`;
   return {
     text,

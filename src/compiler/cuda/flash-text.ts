@@ -167,9 +167,11 @@ export function storeRows(given: {
   readonly at: string;
   readonly rowStride: number;
   readonly width: number;
+  /** Whether all rows begin at even elements. */
+  readonly isEven: boolean;
 }): string {
-  const { dtype, sum, tiles, row, factor, limit, at, rowStride, width } = given;
-  const inPairs = width % 2 === 0 && rowStride % 2 === 0;
+  const { dtype, sum, tiles, row, factor, limit, at, rowStride, width, isEven } = given;
+  const inPairs = width % 2 === 0 && isEven;
   const pair = inPairs
     ? `if (column < ${width}) store_v4(to + column, pair_${dtype}(first, second));`
     : `if (column < ${width}) store_${dtype}(to + column, first);

@@ -59,8 +59,7 @@ export interface AttentionTensor {
 /**
  * Scaled dot product attention without a bias. Operands of the forward pass: q, k, v, out and, if
  * they are kept, stats (f32 [B, H, L], the logarithm of each row's sum of exponentials); of the
- * backward pass: q, k, v, out, stats, dOut, dQ, dK, dV. Gradients of q, k and v are contiguous as
- * [B, L, H, D].
+ * backward pass: q, k, v, out, stats, dOut, dQ, dK, dV.
  */
 export interface AttentionCall {
   readonly kind: "attention";
@@ -74,8 +73,11 @@ export interface AttentionCall {
   readonly out: AttentionTensor;
   /** Whether the forward pass stores the logarithms. */
   readonly keepsStats: boolean;
-  /** The gradient of out, in the backward pass. */
+  /** Gradients, in the backward pass. */
   readonly outGrad: AttentionTensor | null;
+  readonly queryGrad: AttentionTensor | null;
+  readonly keyGrad: AttentionTensor | null;
+  readonly valueGrad: AttentionTensor | null;
 }
 
 /** Work a vendor library does. */
