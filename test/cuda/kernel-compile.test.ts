@@ -13,6 +13,7 @@ import { kernelShapes } from "./kernel-shapes.ts";
 const hasCompiler = spawnSync("nvcc", ["--version"]).status === 0;
 const target = { ...testTarget, multiprocessors: 132 };
 const units: readonly (readonly [string, readonly DType[]])[] = [
+  ["sm_75", ["f32"]],
   ["sm_80", ["bf16"]],
   ["sm_90", ["f32", "bf16"]],
   ["sm_100", ["f16"]],

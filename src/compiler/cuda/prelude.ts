@@ -76,6 +76,7 @@ DEVICE float fma_f32(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 DEVICE double fma_f64(double a, double b, double c) { return __fma_rn(a, b, c); }
 
 /* NaN wins, and +0 is more than -0. */
+#if __CUDA_ARCH__ >= 800
 DEVICE float max_f32(float a, float b) {
   float x;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(x) : "f"(a), "f"(b));
@@ -86,8 +87,21 @@ DEVICE float min_f32(float a, float b) {
   asm("min.NaN.f32 %0, %1, %2;" : "=f"(x) : "f"(a), "f"(b));
   return x;
 }
+#else
+DEVICE float max_f32(float a, float b) {
+  if (a != a || b != b) return a + b;
+  if (a == b) return __int_as_float(__float_as_int(a) & __float_as_int(b));
+  return a > b ? a : b;
+}
+DEVICE float min_f32(float a, float b) {
+  if (a != a || b != b) return a + b;
+  if (a == b) return __int_as_float(__float_as_int(a) | __float_as_int(b));
+  return a < b ? a : b;
+}
+#endif
 
 DEVICE float value_bf16(u16 bits) { return __uint_as_float((u32)bits << 16); }
+#if __CUDA_ARCH__ >= 800
 DEVICE u16 bits_bf16(float x) {
   u16 bits;
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
@@ -99,6 +113,15 @@ DEVICE u32 pair_bf16(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
   return bits;
 }
+#else
+DEVICE u16 bits_bf16(float x) {
+  const u32 bits = __float_as_uint(x);
+  return x != x ? (u16)0x7fff : (u16)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+DEVICE u32 pair_bf16(float low, float high) {
+  return (u32)bits_bf16(low) | (u32)bits_bf16(high) << 16;
+}
+#endif
 DEVICE float value_f16(u16 bits) {
   float x;
   asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
@@ -109,11 +132,17 @@ DEVICE u16 bits_f16(float x) {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
   return bits;
 }
+#if __CUDA_ARCH__ >= 800
 DEVICE u32 pair_f16(float low, float high) {
   u32 bits;
   asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
   return bits;
 }
+#else
+DEVICE u32 pair_f16(float low, float high) {
+  return (u32)bits_f16(low) | (u32)bits_f16(high) << 16;
+}
+#endif
 
 /* Truncates; out of range saturates, NaN is 0. */
 DEVICE int i32_from_f32(float x) { return x != x ? 0 : __float2int_rz(x); }
