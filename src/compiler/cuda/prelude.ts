@@ -575,7 +575,7 @@ function reductionsPart(): string {
 }
 
 /** Everything that is built on the device's part, in C99. */
-export const plainPrelude: string = [
+const plainPrelude: string = [
   plainPart,
   memoryPart(),
   elementsPart(),
