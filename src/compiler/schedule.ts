@@ -193,6 +193,7 @@ class Scheduler {
     const member = group?.loops?.members.get(value);
     if (group === undefined || member === undefined) return false;
     if (group.kind === "contraction" && this.operandValues(group).has(target)) return false;
+    if (readsAfterStore(group.loops, target, member)) return false;
     if (!readsOnlyInPlace(group, this.needed(group), target, member)) return false;
     const others = (this.readers.get(target) ?? []).filter((reader) => reader !== group);
     if (others.some((reader) => runsAfter(reader, group))) return false;
@@ -243,7 +244,8 @@ class Scheduler {
       if (member === undefined) continue;
       const sources = [...group.reads].filter((value) => {
         const alike = value.dtype === made.dtype && numel(value.shape) === numel(made.shape);
-        return alike && readsOnlyInPlace(group, stored, value, member);
+        if (!alike || readsAfterStore(loops, value, member)) return false;
+        return readsOnlyInPlace(group, stored, value, member);
       });
       if (sources.length > 0) this.readInPlace.set(made, sources);
     }
@@ -459,6 +461,20 @@ function unshaped(node: Node): Node {
 
 function copyStep(source: Node, from: Location, to: Location): Step {
   return { kind: "copy", from, to, bytes: bytesOf(source), reads: [], writes: [] };
+}
+
+/**
+ * Whether a member that is computed after `member`, in the same loop, reads `target`. What `member`
+ * reads itself is read once, before it is stored.
+ */
+function readsAfterStore(loops: LoopGroup, target: Node, member: Member): boolean {
+  if (loadsOf(member.expression).some((load) => load.value === target)) return false;
+  return [...loops.members.values()].some(
+    (other) =>
+      other.time === member.time &&
+      other.node.id > member.node.id &&
+      loadsOf(other.expression).some((load) => load.value === target),
+  );
 }
 
 /**

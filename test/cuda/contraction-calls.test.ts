@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { compileCuda } from "../../src/compiler/compile-cuda.ts";
 import type { CudaCompileOptions } from "../../src/compiler/compile-cuda.ts";
+import { planProgram } from "../../src/compiler/plan-program.ts";
+import { cudaTraits } from "../../src/compiler/cuda/traits.ts";
 import type { CudaTarget } from "../../src/compiler/cuda/kernel-code.ts";
 import type { ConvolutionCall, MatmulCall } from "../../src/compiler/cuda/library-calls.ts";
 import type { Launch, LibraryLaunch } from "../../src/compiler/cuda/program-code.ts";
@@ -102,6 +104,29 @@ describe("products on CUDA", () => {
     expect(only(b.dot(b.input([0, 5], "f32"), b.input([5, 7], "f32")))).toEqual([]);
     const floats = b.dot(b.input([5, 6], "f32"), b.input([6, 7], "f32"));
     expect(only(floats, { ...card, libraries: ["cudnn"] })).toEqual(["kernel"]);
+  });
+});
+
+describe("a product that is read in the loop of another value", () => {
+  it("keeps its place until it was read", () => {
+    const [left, right, g] = [
+      [1, 3],
+      [1, 1, 2],
+      [1, 4, 1],
+    ].map((shape) => b.input(shape, "f32"));
+    const weight = b.input([3, 8], "f32");
+    const whole = b.reshape(b.dot(left, weight), [1, 4, 2]);
+    const wide = b.broadcastTo(g, [1, 4, 2]);
+    const other = b.mul(wide, b.broadcastTo(right, [1, 4, 2]));
+    const sum = b.reduceSum(b.mul(wide, whole), [1]);
+    const last = b.dot(b.reshape(other, [1, 8]), turned(weight));
+    const graph = { inputs: [left, right, g, weight], outputs: [sum, last] };
+    const { steps, locations } = planProgram(graph, { traits: cudaTraits(card) });
+    const [made] = steps.flatMap((step) => (step.kind === "contraction" ? [step.result] : []));
+    const [reader] = steps.filter((step) => step.reads.includes(made));
+    expect(reader.writes.length).toBe(2);
+    const places = reader.writes.map((value) => locations.get(value));
+    expect(places).not.toContainEqual(locations.get(made));
   });
 });
 
