@@ -193,7 +193,7 @@ class Scheduler {
     const member = group?.loops?.members.get(value);
     if (group === undefined || member === undefined) return false;
     if (group.kind === "contraction" && this.operandValues(group).has(target)) return false;
-    if (readsAfterStore(group.loops, target, member)) return false;
+    if (group.loops === null || readsAfterStore(group.loops, target, member)) return false;
     if (!readsOnlyInPlace(group, this.needed(group), target, member)) return false;
     const others = (this.readers.get(target) ?? []).filter((reader) => reader !== group);
     if (others.some((reader) => runsAfter(reader, group))) return false;
