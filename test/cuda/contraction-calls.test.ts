@@ -120,7 +120,9 @@ describe("a product that is read in the loop of another value", () => {
     const other = b.mul(wide, b.broadcastTo(right, [1, 4, 2]));
     const sum = b.reduceSum(b.mul(wide, whole), [1]);
     const last = b.dot(b.reshape(other, [1, 8]), turned(weight));
-    const graph = { inputs: [left, right, g, weight], outputs: [sum, last] };
+    const outputs = [sum, last];
+    const inputs = topologicalOrder(outputs).filter((one) => one.op === "input");
+    const graph = { inputs, outputs };
     const { steps, locations } = planProgram(graph, { traits: cudaTraits(card) });
     const [made] = steps.flatMap((step) => (step.kind === "contraction" ? [step.result] : []));
     const [reader] = steps.filter((step) => step.reads.includes(made));
