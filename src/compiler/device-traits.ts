@@ -26,13 +26,18 @@ export interface DeviceTraits {
    * stored, not computed again: a question of arithmetic against memory.
    */
   readonly recomputeLimit: number;
-  readonly loadCost: number;
+  readonly loadCost: (bytes: number) => number;
   /** Most that one element costs which many others need as well: it stays in registers or caches. */
   readonly sharedCost: number;
   /** Largest cost of what a broadcast may compute again for every element it makes. */
   readonly repeatLimit: number;
   /** Rows are shared out over threads: how few rows are too few for all that is done with a row. */
   readonly fewestRows: number;
+  /**
+   * Longest column (reduced axis not the one whose elements are neighbours) that several phases walk
+   * over: a column is worked on by one group of threads, and columns are few.
+   */
+  readonly longestColumn: number;
   /** Elements of a loop nest below which nothing is gained by sharing it out. */
   readonly shortNest: number;
 }
@@ -49,9 +54,10 @@ export const wasmTraits: DeviceTraits = {
   hasRowScatter: false,
   readsView: () => true,
   recomputeLimit: 3,
-  loadCost: 1,
+  loadCost: () => 1,
   sharedCost: Infinity,
   repeatLimit: 0,
   fewestRows: 8,
+  longestColumn: Infinity,
   shortNest: 1 << 15,
 };

@@ -245,6 +245,12 @@ export class LoopGroup {
     return this.anyReduction() !== null;
   }
 
+  /** Whether neighbours in memory belong to different results. */
+  private reducesColumns(): boolean {
+    const last = this.leaves().findLast((axis) => axis.size !== 1);
+    return last !== undefined && !this.innerAxes().includes(last);
+  }
+
   private anyReduction(): Member | null {
     return [...this.members.values()].find((member) => member.reduce !== null) ?? null;
   }
@@ -295,6 +301,7 @@ export class LoopGroup {
     if (total <= this.traits.shortNest || this.reduced.length === 0) return true;
     if (outer < this.traits.fewestRows) return false;
     const phases = Math.max(member.time, ...[...this.members.values()].map((m) => m.time));
+    if (phases >= 2 && inner > this.traits.longestColumn && this.reducesColumns()) return false;
     return phases < 2 || inner <= ROW_LIMIT;
   }
 }

@@ -1,3 +1,4 @@
+import { dtypeBytes } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import { topologicalOrder } from "../ir/graph.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
@@ -101,7 +102,7 @@ export function chooseValues(
   const isValue = (node: Node): boolean => node.op === "input" || values.has(node);
 
   const costOf = (node: Node): number => {
-    if (isValue(node)) return traits.loadCost;
+    if (isValue(node)) return traits.loadCost(dtypeBytes(node.dtype));
     return inlineCost.get(node) ?? 0;
   };
   const materialize = (node: Node): void => {

@@ -61,11 +61,15 @@ export function addsBias(node: Node, target: CudaTarget): boolean {
   return isPlain && node.dtype !== "f64" && isLibraryProduct(node, target);
 }
 
-/** Whether cuDNN takes a convolution or gradient: floats, up to three spatial dims, not empty. */
+/**
+ * Whether cuDNN takes a convolution or gradient: floats, up to three spatial dims, not empty. Not
+ * f64: cuDNN 9.14 builds plans for it on an H100, which then compute something else.
+ */
 export function isLibraryConvolution(node: Node, target: CudaTarget): boolean {
   return (
     has(target, "cudnn") &&
     isLibraryDType(node.dtype) &&
+    node.dtype !== "f64" &&
     node.shape.length <= 5 &&
     [node, ...node.src].every((tensor) => numel(tensor.shape) > 0)
   );

@@ -20,10 +20,11 @@ export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits 
     hasRowScatter: true,
     readsView: isMatmulReady,
     recomputeLimit: 48,
-    loadCost: 16,
+    loadCost: (bytes) => 4 * bytes,
     sharedCost: 2,
     repeatLimit: 20,
     fewestRows: 64,
+    longestColumn: 256,
     shortNest: 4096,
   };
 }

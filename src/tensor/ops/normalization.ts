@@ -1,5 +1,6 @@
 import { ConfigError, ShapeError } from "../../base/errors.ts";
 import { product, range } from "../../base/integers.ts";
+import { registerGradient } from "../../autodiff/custom-gradient.ts";
 import * as ir from "../../ir/build.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
@@ -33,11 +34,8 @@ export interface Standardized {
 /** (x − mean) / √(variance + eps) over axes, with the biased variance. */
 export function standardize(x: Node, axes: readonly number[], eps: number): Standardized {
   if (isLongRow(x, axes)) return standardizeRows(x, eps);
-  const count = reduceCount(x, axes);
-  const mean = div(ir.reduceSum(x, axes), count);
-  const distance = sub(x, mean);
-  const variance = div(ir.reduceSum(mul(distance, distance), axes), count);
-  return { y: mul(distance, rsqrt(add(variance, eps))), mean, variance };
+  const result = standardizeChannels(x, axes, eps);
+  return { ...result, y: ir.customGradient(result.y, [x], channelGradient(axes, eps)) };
 }
 
 /** Where in a row its pivot is sought: no even steps, in which rows may repeat themselves. */
@@ -48,11 +46,51 @@ const LONG_ROW = 64;
 const isLongRow = (x: Node, axes: readonly number[]): boolean =>
   axes.length === 1 && axes[0] === x.shape.length - 1 && x.shape[axes[0]] >= LONG_ROW;
 
-/** The median of three elements of each row: an outlier among them does no harm. */
-function pivotOf(x: Node, last: number): Node {
-  const [a, b, c] = PIVOTS.map((part) => ir.narrow(x, last, Math.floor(part * x.shape[last]), 1));
+/** The median of three elements of each row or channel: an outlier among them does no harm. */
+function pivotOf(x: Node, axes: readonly number[]): Node {
+  const [a, b, c] = PIVOTS.map((part) =>
+    axes.reduce((y, axis) => ir.narrow(y, axis, Math.floor(part * x.shape[axis]), 1), x),
+  );
   const upper = ir.binary("min", ir.binary("max", a, b), c);
   return ir.binary("max", ir.binary("min", a, b), upper);
+}
+
+/** `standardize` over any axes; much is passed over once, as in {@link standardizeRows}. */
+function standardizeChannels(x: Node, axes: readonly number[], eps: number): Standardized {
+  const count = reduceCount(x, axes);
+  if (count < LONG_ROW) {
+    const mean = div(ir.reduceSum(x, axes), count);
+    const distance = sub(x, mean);
+    const variance = div(ir.reduceSum(mul(distance, distance), axes), count);
+    return { y: mul(distance, rsqrt(add(variance, eps))), mean, variance };
+  }
+  const pivot = stopGradient(pivotOf(x, axes));
+  const distance = sub(x, pivot);
+  const shift = div(ir.reduceSum(distance, axes), count);
+  const square = div(ir.reduceSum(mul(distance, distance), axes), count);
+  const variance = clamp(sub(square, mul(shift, shift)), { min: 0 });
+  const y = mul(sub(distance, shift), rsqrt(add(variance, eps)));
+  return { y, mean: add(pivot, shift), variance };
+}
+
+const channelGradients = new Map<string, number>();
+
+/**
+ * ∂/∂x of a standardised y for a cotangent g: (g − E[g] − y · E[g · y]) / √(variance + eps). Derived
+ * step by step it would be three passes over memory; this is one for the sums and one for the rest.
+ */
+function channelGradient(axes: readonly number[], eps: number): number {
+  const key = `${axes.join(",")};${eps}`;
+  const known = channelGradients.get(key);
+  if (known !== undefined) return known;
+  const rule = registerGradient(([x], _, g) => {
+    const { y, variance } = standardizeChannels(x, axes, eps);
+    const mean = (values: Node): Node => div(ir.reduceSum(values, axes), reduceCount(x, axes));
+    const centered = sub(sub(g, mean(g)), mul(y, mean(mul(g, y))));
+    return [mul(centered, rsqrt(add(variance, eps)))];
+  });
+  channelGradients.set(key, rule);
+  return rule;
 }
 
 /**
@@ -64,7 +102,7 @@ function pivotOf(x: Node, last: number): Node {
 function standardizeRows(x: Node, eps: number): Standardized {
   const last = x.shape.length - 1;
   const count = x.shape[last];
-  const pivot = stopGradient(pivotOf(x, last));
+  const pivot = stopGradient(pivotOf(x, [last]));
   const distance = sub(x, pivot);
   const shift = div(ir.reduceSum(distance, [last]), count);
   const square = div(ir.reduceSum(mul(distance, distance), [last]), count);
