@@ -20,5 +20,5 @@ export function compileCuda(
 ): CudaProgramCode {
   const { allowTf32 = false, fuse: merges = true } = options;
   const plan = planProgram(graph, { ...options, traits: cudaTraits(target, allowTf32) });
-  return writeProgram(graph, plan, target, { merges, allowTf32 });
+  return writeProgram(plan, target, { merges, allowTf32 });
 }

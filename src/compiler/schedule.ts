@@ -9,6 +9,7 @@ import { buildLoopKernel, concatParts } from "./build-kernel.ts";
 import { orderGroups, runsAfter } from "./fuse.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import type { Kernel } from "./kernel.ts";
+import { walkExpressions } from "./kernel.ts";
 import { loadsOf } from "./loop-group.ts";
 import type { LoopGroup, Member } from "./loop-group.ts";
 import { layoutLoop } from "./loop-layout.ts";
@@ -193,7 +194,8 @@ class Scheduler {
     const member = group?.loops?.members.get(value);
     if (group === undefined || member === undefined) return false;
     if (group.kind === "contraction" && this.operandValues(group).has(target)) return false;
-    if (group.loops === null || readsAfterStore(group.loops, target, member)) return false;
+    if (group.loops === null || looksUp(group.loops)) return false;
+    if (readsAfterStore(group.loops, target, member)) return false;
     if (!readsOnlyInPlace(group, this.needed(group), target, member)) return false;
     const others = (this.readers.get(target) ?? []).filter((reader) => reader !== group);
     if (others.some((reader) => runsAfter(reader, group))) return false;
@@ -461,6 +463,26 @@ function unshaped(node: Node): Node {
 
 function copyStep(source: Node, from: Location, to: Location): Step {
   return { kind: "copy", from, to, bytes: bytesOf(source), reads: [], writes: [] };
+}
+
+/**
+ * Whether a group may meet an index out of range: half of the state could be written by then, so
+ * the new value goes through a temporary.
+ */
+function looksUp(loops: LoopGroup): boolean {
+  let found = false;
+  const expressions = [...loops.members.values()].map((member) => member.expression);
+  walkExpressions(expressions, (part) => {
+    const forms =
+      part.kind === "masked"
+        ? part.bounds.map((bound) => bound.form)
+        : "form" in part
+          ? [part.form]
+          : [];
+    const terms = forms.flatMap((form) => form.terms);
+    found ||= terms.some(({ axis }) => axis.dynamic !== null && axis.checked);
+  });
+  return found;
 }
 
 /**

@@ -390,6 +390,31 @@ export function programContract(current: Current): void {
       freeAll(backend, state, right);
     });
 
+    it.each<[string, (table: Node, rows: Node) => Node]>([
+      ["that is copied at the end", (table, rows) => b.flip(b.add(table, rows), [0])],
+      ["of a kernel that looks up itself", (table, rows) => b.add(table, rows)],
+    ])("leaves state %s when an index is out of range", (_, build) => {
+      const backend = current();
+      const table = b.input([5, 3], "f32") as NodeOf<"input">;
+      const other = b.input([5, 3], "f32") as NodeOf<"input">;
+      const index = b.input([5, 3], "i32") as NodeOf<"input">;
+      const value = build(table, b.gather(other, index, 0));
+      const program = backend.compile({
+        inputs: [table, other, index],
+        outputs: [b.assign(table, value)],
+      });
+      const start = Float32Array.from({ length: 15 }, (_unused, i) => i);
+      const [state, source] = [upload(backend, start), upload(backend, start)];
+      const wrong = upload(
+        backend,
+        Int32Array.from(start, (i) => (i === 14 ? 5 : 0)),
+      );
+      expect(() => program.run([state, source, wrong], [state])).toThrow(/0 … 4, got 5/);
+      expect(backend.readSync(state, "f32")).toEqual(start);
+      program.dispose();
+      freeAll(backend, state, source, wrong);
+    });
+
     it("frees what a program owns when it is disposed", () => {
       const backend = current();
       const graph = { inputs: [square], outputs: [b.dot(b.dot(square, square), square)] };

@@ -1,7 +1,6 @@
 import { CompileError } from "../../base/errors.ts";
 import { roundUp } from "../../base/integers.ts";
 import { dtypeBytes } from "../../ir/dtype.ts";
-import type { Graph } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Location, Schedule, Step } from "../schedule.ts";
@@ -37,6 +36,7 @@ const SHORT_COPY = 1 << 20;
 
 const bytesOf = (node: Node): number => numel(node.shape) * dtypeBytes(node.dtype);
 const at = (place: Location, offset = 0): Operand => ({ place, offset });
+const errorAddress: Operand = { place: { kind: "errors" }, offset: 0 };
 
 /** What the parts of one program share. */
 interface Unit {
@@ -47,7 +47,6 @@ interface Unit {
   scratchBytes: number;
   nextScratch: number;
   isCapturable: boolean;
-  checksIndices: boolean;
 }
 
 /** Writes the launches of one schedule: a program's, or the body's of one of its loops. */
@@ -56,6 +55,8 @@ class ScheduleWriter {
   private readonly plan: Schedule;
   private readonly list: LaunchList;
   private readonly alignment: PlaceAlignment;
+  /** Whether one of its kernels may report an index out of range. */
+  checksIndices: boolean = false;
 
   constructor(unit: Unit, plan: Schedule, alignment: PlaceAlignment = PlaceAlignment.program) {
     this.unit = unit;
@@ -114,9 +115,13 @@ class ScheduleWriter {
     return {
       target: this.unit.target,
       placeOf,
-      writesState: writes.some((node) => this.locationOf(node).kind === "input"),
+      writesState: this.writesState({ writes }),
       alignmentOf: (node) => alignment.at(at(this.locationOf(node))),
     };
+  }
+
+  private writesState({ writes }: Pick<Step, "writes">): boolean {
+    return writes.some((node) => this.locationOf(node).kind === "input");
   }
 
   private touches(step: Step): Touches {
@@ -143,11 +148,16 @@ class ScheduleWriter {
     };
     const own = this.touches(step);
     const used = scratchBytes > 0 ? [rangeOf(scratch, scratchBytes)] : [];
-    const touches = { reads: own.reads, writes: [...own.writes, ...used] };
-    const isPart = step.kind === "kernel" && step.kernel.name === "concat";
+    const heeds = this.writesState(step);
+    const writes = [...own.writes, ...used];
+    const isConcat = step.kind === "kernel" && step.kernel.name === "concat";
+    const isPart = isConcat && rendered.functions.length === 1;
     const share = 1 / rendered.functions.length;
     for (const made of rendered.functions) {
       if (made.blocks === 0) continue;
+      const reports = made.text.includes("checked_index(");
+      this.checksIndices ||= reports;
+      const touches: Touches = { reads: own.reads, writes, reports, heeds };
       const facts = { name, bytes: rendered.bytes * share, flops: rendered.flops * share };
       const values = made.arguments.map((argument) => this.argument(argument, scratch));
       const family = isPart ? step.writes[0] : null;
@@ -162,8 +172,7 @@ class ScheduleWriter {
       case "scratch":
         return { place: scratch.place, offset: scratch.offset + argument.offset };
       case "errors":
-        this.unit.checksIndices = true;
-        return { place: { kind: "errors" }, offset: 0 };
+        return errorAddress;
       case "int":
         return { int: argument.value };
       default:
@@ -188,17 +197,25 @@ class ScheduleWriter {
     this.rendered(rendered, { ...step, reads });
   }
 
-  /** Short copies are generated, so that they share launches. */
+  /**
+   * Short copies are generated, so that they share launches; so are copies to state, which must
+   * look for errors first. State is assigned by programs, never by bodies: it is aligned.
+   */
   private copy({ from, to, bytes }: Extract<Step, { kind: "copy" }>): void {
     if (bytes === 0) return;
     const [source, target] = [at(from), at(to)];
-    if (bytes === 0) return;
     const facts = { name: "copy", bytes: 2 * bytes, flops: 0 };
-    const touches = { reads: [rangeOf(source, bytes)], writes: [rangeOf(target, bytes)] };
+    const writesState = to.kind === "input";
+    const touches: Touches = {
+      reads: [rangeOf(source, bytes)],
+      writes: [rangeOf(target, bytes)],
+      heeds: writesState,
+    };
     const isAligned = [source, target].every((place) => this.alignment.at(place) >= 16);
-    if (bytes <= SHORT_COPY && isAligned) {
-      const made = copyFunction(bytes);
-      const values = [source, target, { int: bytes }];
+    if (writesState || (bytes <= SHORT_COPY && isAligned)) {
+      const made = copyFunction(bytes, writesState);
+      const values: EntryArgument[] = [source, target, { int: bytes }];
+      if (writesState) values.push(errorAddress);
       this.list.addWork({ function: made, arguments: values, touches, family: null, facts });
     } else {
       this.list.addFixed({ kind: "copy", from: source, to: target, bytes, facts }, touches);
@@ -241,23 +258,21 @@ class ScheduleWriter {
     const sourceOf = (i: number): Operand => at(this.locationOf(this.valueUnder(step.node.src[i])));
     const { inputs, outputs, temporaries } = loopLaunch(step, [], this.locationOf, sourceOf);
     const alignment = this.alignment.body(inputs, outputs, temporaries);
-    const body = new ScheduleWriter(this.unit, step.body, alignment).write();
-    const launch = loopLaunch(step, body, this.locationOf, sourceOf);
+    const writer = new ScheduleWriter(this.unit, step.body, alignment);
+    const launch = loopLaunch(step, writer.write(), this.locationOf, sourceOf);
+    const reports = writer.checksIndices;
+    this.checksIndices ||= reports;
     if (step.node.attrs.conditional) this.unit.isCapturable = false;
     const { reads, writes } = this.touches(step);
     const block = rangeOf(at(this.locationOf(step.node)), step.layout.bytes);
     // What the body's kernels use of the scratch memory may be used by steps around it as well.
     const scratch = rangeOf({ place: { kind: "scratch" }, offset: 0 }, SCRATCH_BYTES);
-    this.list.addFixed(launch, { reads, writes: [...writes, block, scratch] });
+    this.list.addFixed(launch, { reads, writes: [...writes, block, scratch], reports });
   }
 }
 
-/** What functions see as `shared`: memory whose size the launch says. */
-const sharedMemory = "extern __shared__ __align__(16) char shared[];";
-
 /** Writes one program. `merges: false` gives every step launches of its own. */
 export function writeProgram(
-  _graph: Graph,
   plan: Schedule,
   target: CudaTarget,
   { merges, allowTf32 }: { readonly merges: boolean; readonly allowTf32: boolean },
@@ -270,16 +285,16 @@ export function writeProgram(
     scratchBytes: 0,
     nextScratch: 0,
     isCapturable: true,
-    checksIndices: false,
   };
-  const launches = new ScheduleWriter(unit, plan).write();
+  const writer = new ScheduleWriter(unit, plan);
+  const launches = writer.write();
   const text = unit.text.finish();
   return {
-    source: text === "" ? "" : `${cudaPrelude}\n${sharedMemory}\n${text}`,
+    source: text === "" ? "" : `${cudaPrelude}\n${text}`,
     launches,
     temporaryBytes: plan.temporaryBytes,
     scratchBytes: unit.scratchBytes,
     isCapturable: unit.isCapturable,
-    checksIndices: unit.checksIndices,
+    checksIndices: writer.checksIndices,
   };
 }
