@@ -8,10 +8,12 @@ interface Compiler {
   /** Code of nvrtcCompileProgram, and the log it leaves. */
   readonly code?: number;
   readonly log?: string;
+  /** Options it refuses. */
+  readonly unknown?: readonly string[];
 }
 
 /** A library that compiles every unit to the text of its options. */
-function fake({ architectures = [75, 90, 120], code = 0, log = "" }: Compiler): {
+function fake({ architectures = [75, 90, 120], code = 0, log = "", unknown = [] }: Compiler): {
   nvrtc: Nvrtc;
   destroyed: () => number;
 } {
@@ -40,7 +42,8 @@ function fake({ architectures = [75, 90, 120], code = 0, log = "" }: Compiler): 
     nvrtcCompileProgram: (_program, _count, table) => {
       const options = [...(table as BigUint64Array)].map((at) => texts.get(Number(at)));
       image = encode(options.map((option) => new TextDecoder().decode(option)).join(""));
-      return code;
+      const text = new TextDecoder().decode(image);
+      return unknown.some((option) => text.includes(option)) ? 5 : code;
     },
     nvrtcGetProgramLogSize: (_program, size) => set(size, [encode(log).length]),
     nvrtcGetProgramLog: (_program, text) => set(text, [...encode(log)]),
@@ -81,6 +84,17 @@ describe("NVRTC", () => {
     const image = new TextDecoder().decode(nvrtc.compile("int x;\n", target));
     expect(image.split("\0")).toContain(`--gpu-architecture=${architecture}`);
     expect(destroyed()).toBe(1);
+  });
+
+  it("compiles units of many entries on all cores, if it can", () => {
+    const many = Array.from({ length: 8 }, (_, i) => `__global__ void k${i}(void) {}`).join("\n");
+    const optionsOf = (nvrtc: Nvrtc, source: string): string[] =>
+      new TextDecoder().decode(nvrtc.compile(source, nvrtc.targetOf(90))).split("\0");
+    const { nvrtc } = fake({});
+    expect(optionsOf(nvrtc, many)).toContain("--split-compile=0");
+    expect(optionsOf(nvrtc, "__global__ void k(void) {}").join()).not.toContain("split");
+    const { nvrtc: old } = fake({ unknown: ["--split-compile"] });
+    expect(optionsOf(old, many)).toEqual([...old.targetOf(90).options, "", ""]);
   });
 
   it("refuses a card it has forgotten", () => {

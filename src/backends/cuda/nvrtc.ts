@@ -5,10 +5,16 @@ import { FunctionTable } from "./function-table.ts";
 import { nvrtcPrototypes } from "./prototypes.ts";
 import type { NvrtcFunction } from "./prototypes.ts";
 
+const INVALID_OPTION = 5;
 const COMPILATION_FAILED = 6;
 
 /** Options besides the architecture. Nothing that makes results depend on more than the source. */
 const options = ["--std=c++17", "-default-device"] as const;
+
+/** Optimizes functions on all cores. The code is the same, so caches need not know of it. */
+const parallel = "--split-compile=0";
+/** Entries from which on a unit gains by it. */
+const MANY_ENTRIES = 8;
 
 /** Architectures that have an `a` variant with instructions of their own. */
 const specific: ReadonlySet<number> = new Set([90, 100, 103, 120, 121]);
@@ -31,6 +37,8 @@ export class Nvrtc {
   private readonly wide: BigUint64Array = new BigUint64Array(new ArrayBuffer(16));
   /** Options of the last unit: only C knows their addresses, so somebody must hold them. */
   private texts: readonly Uint8Array[] = [];
+  /** Whether it knows {@link parallel}: old ones do not. */
+  private isParallel: boolean = true;
 
   constructor(ffi: Ffi, library: ForeignLibrary) {
     this.ffi = ffi;
@@ -74,9 +82,7 @@ export class Nvrtc {
     this.call("nvrtcCreateProgram", this.wide, source, "program.cu", 0, null, null);
     const program = Number(this.wide[0]);
     try {
-      this.texts = target.options.map(zeroTerminated);
-      const table = BigUint64Array.from(this.texts, (text) => BigInt(this.ffi.address(text)));
-      const code = this.functions.get("nvrtcCompileProgram")(program, table.length, table);
+      const code = this.compileProgram(program, source, target.options);
       if (code === COMPILATION_FAILED) throw this.failure(program, source);
       this.check("nvrtcCompileProgram", code);
       return target.output === "cubin"
@@ -85,6 +91,21 @@ export class Nvrtc {
     } finally {
       this.functions.get("nvrtcDestroyProgram")(BigUint64Array.of(BigInt(program)));
     }
+  }
+
+  private compileProgram(program: number, source: string, own: readonly string[]): number {
+    if (this.isParallel && source.split("__global__").length > MANY_ENTRIES) {
+      const code = this.compileWith(program, [...own, parallel]);
+      if (code !== INVALID_OPTION) return code;
+      this.isParallel = false;
+    }
+    return this.compileWith(program, own);
+  }
+
+  private compileWith(program: number, own: readonly string[]): number {
+    this.texts = own.map(zeroTerminated);
+    const table = BigUint64Array.from(this.texts, (text) => BigInt(this.ffi.address(text)));
+    return this.functions.get("nvrtcCompileProgram")(program, table.length, table);
   }
 
   private failure(program: number, source: string): CompileError {
