@@ -95,7 +95,9 @@ export class LaunchList {
 
 function kernelLaunch(all: readonly Work[], unit: UnitText): Launch {
   const order = new Map<string, number>();
-  for (const { function: made } of all) order.set(made.text, order.size);
+  for (const { function: made } of all) {
+    if (!order.has(made.text)) order.set(made.text, order.size);
+  }
   const rank = (work: Work): number => order.get(work.function.text) ?? 0;
   const works = all.toSorted((a, b) => rank(a) - rank(b));
   const pieces = works.map((work) => ({
