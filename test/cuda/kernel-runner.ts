@@ -187,7 +187,7 @@ class Runner {
   private word(argument: KernelArgument, plan: Schedule): number {
     switch (argument.kind) {
       case "value":
-        return this.address(locate(plan, argument.value));
+        return this.address(locate(plan, argument.value)) + (argument.offset ?? 0);
       case "scratch":
         return (this.addresses.get("scratch") ?? 0) + argument.offset;
       case "errors":

@@ -23,6 +23,11 @@ function normalized(x: Node, axes: readonly number[]): Node {
 export const kernelShapes: Readonly<Record<string, (scene: Scene) => Node | Node[]>> = {
   "a long vector whose length vectors divide": ({ input }) => b.mul(input([4096]), input([4096])),
   "a long vector with a rest": ({ input }) => b.mul(input([4099]), input([4099])),
+  "a vector and numbers of a table": ({ input }) => {
+    const [table, x] = [input([8]), input([4096])];
+    const at = (i: number): Node => b.expand(b.narrow(table, 0, i, 1), [4096]);
+    return b.add(b.mul(x, at(3)), at(5));
+  },
   "rows and a repeated row": ({ input }) =>
     b.add(input([33, 24]), b.expand(input([1, 24]), [33, 24])),
   "rows and a repeated column": ({ input }) =>

@@ -44,6 +44,22 @@ export function bytesOf({ value, form }: Access): number {
   return Math.min(points, numel(value.shape)) * dtypeBytes(value.dtype);
 }
 
+/**
+ * First element a kernel touches of each value of which it touches single elements only, places
+ * that are the same at all points: parts of a small table, such as the scalars of an optimizer.
+ */
+export function fixedElements(kernel: Kernel): Map<Node, number> {
+  const found = new Map<Node, number>();
+  const moving = new Set<Node>();
+  for (const { value, form } of kernelAccesses(kernel)) {
+    const isFixed = form.terms.length === 0 && form.offset >= 0 && form.offset < numel(value.shape);
+    if (!isFixed) moving.add(value);
+    else found.set(value, Math.min(form.offset, found.get(value) ?? form.offset));
+  }
+  for (const value of moving) found.delete(value);
+  return found;
+}
+
 /** Values a kernel writes. */
 export function storedValues(kernel: Kernel): Node[] {
   const statements: readonly Statement[] = kernel.phases.flatMap((phase) => phase.statements);

@@ -3,6 +3,7 @@ import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Axis, Form } from "../affine.ts";
 import { formRange, normalizeForm } from "../affine.ts";
+import { isWithin } from "../index-range.ts";
 import type { Expression } from "../kernel.ts";
 import type { Loop } from "../loops.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
@@ -18,6 +19,8 @@ export interface FunctionContext {
   readonly text: KernelText;
   /** Parameter with the address of a value, and whether the kernel only reads it. */
   readonly pointer: (value: Node) => { readonly name: string; readonly readOnly: boolean };
+  /** Element of a value that its parameter points at. */
+  readonly firstElement: (value: Node) => number;
   /** Name of a loop's variable. */
   readonly variable: (loop: Loop) => string;
   /** A name no one else has. */
@@ -123,14 +126,17 @@ export class ExpressionCode {
     return terms;
   }
 
-  /** Element index of an access; dynamic indices are kept in range. */
-  elementText(unsplit: Form, names: Names, inLane: boolean): string {
+  /**
+   * Element index of an access, from where the value's parameter points; dynamic indices are kept
+   * in range.
+   */
+  elementText(value: Node, unsplit: Form, names: Names, inLane: boolean): string {
     const form = normalizeForm(unsplit);
     const terms = this.terms(form, inLane);
     for (const { axis, stride } of form.terms) {
       if (axis.dynamic !== null) terms.push(times(this.dynamicIndex(axis, names, inLane), stride));
     }
-    return sum(terms, form.offset);
+    return sum(terms, form.offset - this.context.firstElement(value));
   }
 
   private dynamicIndex(axis: Axis, names: Names, inLane: boolean): string {
@@ -138,6 +144,7 @@ export class ExpressionCode {
     if (known !== undefined) return known.text;
     invariant(axis.dynamic !== null, "only dynamic axes have an index of their own");
     const raw = this.text(axis.dynamic, names, inLane);
+    if (isWithin(axis.dynamic, axis.size)) return raw;
     const text = axis.checked
       ? `checked_index(${raw}, ${axis.size}, errors)`
       : `safe_index(${raw}, ${axis.size})`;
@@ -155,7 +162,7 @@ export class ExpressionCode {
     if (size === 0) return constantText(value.dtype, 0);
     const { name, readOnly } = pointer(value);
     const read = `${readOnly ? "read" : "load"}_${value.dtype}`;
-    const element = this.elementText(form, names, inLane);
+    const element = this.elementText(value, form, names, inLane);
     if (!isUnsafe(value, form)) return `${read}(${name} + ${element})`;
     // Around padding: what lies outside is not read, and nobody looks at its value.
     const at = fresh("x");

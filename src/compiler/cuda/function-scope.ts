@@ -1,4 +1,5 @@
 import { invariant } from "../../base/errors.ts";
+import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Form } from "../affine.ts";
 import type { Expression, Kernel } from "../kernel.ts";
@@ -7,7 +8,7 @@ import { Variation } from "../wasm/kernel-plan.ts";
 import { accumulatorKey } from "./expression-code.ts";
 import { ItemValues } from "./item-values.ts";
 import type { KernelArgument } from "./kernel-code.ts";
-import { storedValues } from "./accesses.ts";
+import { fixedElements, storedValues } from "./accesses.ts";
 import { accessWidth } from "./kernel-plan.ts";
 import type { AlignmentOf, KernelPlan } from "./kernel-plan.ts";
 import { KernelText } from "./kernel-text.ts";
@@ -42,6 +43,7 @@ export class FunctionScope {
   private readonly parameters: Map<unknown, Parameter> = new Map();
   private readonly counters: Map<string, number> = new Map();
   private readonly written: ReadonlySet<string>;
+  private readonly fixed: ReadonlyMap<Node, number>;
   private readonly items: ItemValues;
 
   constructor(kernel: Kernel, plan: KernelPlan, storage: StoragePlan, options: RenderOptions) {
@@ -50,6 +52,7 @@ export class FunctionScope {
     this.storage = storage;
     this.options = options;
     this.written = new Set(storedValues(kernel).map(options.placeOf));
+    this.fixed = fixedElements(kernel);
     this.items = new ItemValues(plan.inner);
     this.variation = new Variation(plan.vector ?? trivialLoop, !plan.horizontal);
   }
@@ -77,8 +80,17 @@ export class FunctionScope {
     const readOnly = !this.written.has(this.options.placeOf(value));
     const type = `${readOnly ? "const " : ""}${storageType(value.dtype)} *`;
     const name = this.parameters.get(value)?.name ?? this.fresh("p");
-    this.parameter(value, type, name, { kind: "value", value });
+    const offset = this.firstElement(value) * dtypeBytes(value.dtype);
+    this.parameter(value, type, name, { kind: "value", value, offset });
     return { name, readOnly };
+  }
+
+  /**
+   * Element of a value that its parameter points at: not the first one where functions that read
+   * other places of a table would differ in nothing else.
+   */
+  firstElement(value: Node): number {
+    return this.fixed.get(value) ?? 0;
   }
 
   /** A name no one else has. */

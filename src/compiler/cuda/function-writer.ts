@@ -46,6 +46,7 @@ export class FunctionWriter {
       plan,
       text: scope.text,
       pointer: (value) => scope.pointer(value),
+      firstElement: (value) => scope.firstElement(value),
       variable: (loop) => scope.variable(loop),
       fresh: (letter) => scope.fresh(letter),
       slot: (id, lane) => this.slot(id, lane),
@@ -333,7 +334,8 @@ export class FunctionWriter {
     inLane: boolean,
   ): void {
     const { scope, code } = this;
-    const at = `${scope.pointer(part.target).name} + ${code.elementText(part.form, names, inLane)}`;
+    const element = code.elementText(part.target, part.form, names, inLane);
+    const at = `${scope.pointer(part.target).name} + ${element}`;
     const adds = part.kind === "store" && part.accumulate;
     const stored = adds ? foldText("sum", dtype, `load_${dtype}(${at})`, value) : value;
     scope.text.add(`store_${dtype}(${at}, ${stored});`);

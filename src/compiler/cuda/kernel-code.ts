@@ -19,8 +19,8 @@ export interface CudaTarget {
 
 /** An argument of a generated function, in the order of its parameters. */
 export type KernelArgument =
-  /** Address of a value. */
-  | { readonly kind: "value"; readonly value: Node }
+  /** Address of a value, or so many bytes (0 if not said) after its beginning. */
+  | { readonly kind: "value"; readonly value: Node; readonly offset?: number }
   /** Address inside the launch's scratch memory, which has no defined contents at the start. */
   | { readonly kind: "scratch"; readonly offset: number }
   /** Address of the program's error words: {@link errorWords}. */

@@ -168,7 +168,7 @@ class ScheduleWriter {
   private argument(argument: KernelArgument, scratch: Operand): EntryArgument {
     switch (argument.kind) {
       case "value":
-        return at(this.locationOf(this.valueUnder(argument.value)));
+        return at(this.locationOf(this.valueUnder(argument.value)), argument.offset);
       case "scratch":
         return { place: scratch.place, offset: scratch.offset + argument.offset };
       case "errors":

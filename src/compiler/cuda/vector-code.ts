@@ -98,7 +98,7 @@ export class VectorCode {
     const { name: base, readOnly } = this.scope.pointer(load.value);
     const read = readOnly ? "read" : "load";
     const bytes = width * dtypeBytes(load.dtype);
-    const at = `${base} + ${this.code.elementText(load.form, names, false)}`;
+    const at = `${base} + ${this.code.elementText(load.value, load.form, names, false)}`;
     const whole = (): void => {
       const fetched = (lane: number): string => `${read}_v${bytes}(${at}${ahead(lane)})`;
       if (keep === null) {
@@ -147,7 +147,8 @@ export class VectorCode {
     const { plan, text } = this.scope;
     const { dtype } = part.target;
     const width = this.scope.width(part.target, normalizeForm(part.form));
-    const at = `${this.scope.pointer(part.target).name} + ${this.code.elementText(part.form, names, false)}`;
+    const element = this.code.elementText(part.target, part.form, names, false);
+    const at = `${this.scope.pointer(part.target).name} + ${element}`;
     const whole = (): void => {
       for (let lane = 0; lane < plan.lanes; lane += width) {
         const word = `pack${width}_${dtype}(${name}${ahead(lane)})`;
