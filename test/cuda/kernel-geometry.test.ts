@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as b from "../../src/ir/build.ts";
 import type { DType } from "../../src/ir/dtype.ts";
+import type { Node } from "../../src/ir/node.ts";
 import { chainCases } from "../contract/cases-chains.ts";
 import { buildCase } from "../contract/scene.ts";
+import type { Scene } from "../contract/scene.ts";
 import { emulatorObstacle } from "./emulator/compiler.ts";
 import { expectKernelsAgree, isOnlyKernels, renderGraph, testTarget } from "./kernel-runner.ts";
 import type { RunnerOptions } from "./kernel-runner.ts";
@@ -40,11 +42,12 @@ describe.skipIf(obstacle !== null)("who computes what", () => {
 describe("generated functions", () => {
   it("are equal where only the place in a table differs", () => {
     const textOf = (place: number): string => {
-      const table = b.input([8], "f32");
-      const x = b.input([4096], "f32");
-      const factor = b.expand(b.narrow(table, 0, place, 1), x.shape);
-      const graph = { inputs: [table, x], outputs: [b.mul(x, factor)] };
-      return renderGraph(graph).steps.flatMap(({ functions }) => functions)[0].text;
+      const build = ({ input }: Scene): Node => {
+        const [table, x] = [input([8]), input([4096])];
+        return b.mul(x, b.expand(b.narrow(table, 0, place, 1), x.shape));
+      };
+      const { steps } = renderGraph(buildCase({ build }, "f32"));
+      return steps.flatMap(({ functions }) => functions)[0].text;
     };
     expect(textOf(3)).toBe(textOf(5));
   });
