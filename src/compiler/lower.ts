@@ -15,6 +15,7 @@ import {
   reshapeCoordinates,
   zeroForm,
 } from "./affine.ts";
+import { isWithin } from "./index-range.ts";
 import type { Bound, ElementwiseOp, Expression } from "./kernel.ts";
 
 /** Raised when a view cannot be followed by affine indices: `node` must get a buffer of its own. */
@@ -160,7 +161,8 @@ export class Lowering {
     const [x, index] = node.src;
     const { dim } = node.attrs;
     const position = this.value(index, coordinates);
-    const axis = makeAxis(x.shape[dim], position, this.padding === 0);
+    const size = x.shape[dim];
+    const axis = makeAxis(size, position, this.padding === 0 && !isWithin(position, size));
     const moved = [...coordinates];
     moved[dim] = axisForm(axis);
     return this.value(x, moved);

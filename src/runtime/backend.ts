@@ -76,6 +76,11 @@ export interface Backend {
   readonly info: DeviceInfo;
   /** Whether programs compute attention in kernels that hold no weights. @defaultValue false */
   readonly fusesAttention?: boolean;
+  /**
+   * Whether elements at computed places cost hardly more than others: then functions look up what
+   * they need, where other devices would have views. @defaultValue false
+   */
+  readonly gathersFast?: boolean;
   supports(dtype: DType): boolean;
   /** @throws {OutOfMemoryError} with requested, live and limit bytes. */
   allocate(bytes: number): Buffer;

@@ -34,3 +34,8 @@ export async function init({ device, threads }: InitOptions = {}): Promise<Runni
 export function fusesAttention(device: DeviceName): boolean {
   return backendOf(device).fusesAttention === true;
 }
+
+/** Whether elements at computed places cost a device hardly more than others. */
+export function gathersFast(device: DeviceName): boolean {
+  return backendOf(device).gathersFast === true;
+}

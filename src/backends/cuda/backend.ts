@@ -76,6 +76,7 @@ const EAGER_MILLISECONDS = 2;
 export class CudaBackend implements Backend {
   readonly name: string;
   readonly fusesAttention: boolean = true;
+  readonly gathersFast: boolean = true;
   private readonly ffi: Ffi;
   private readonly device: CudaDevice;
   private readonly libraries: LibrarySearch;

@@ -1,3 +1,5 @@
+import { widen } from "../../tensor/autocast.ts";
+import { gathersFast } from "../../tensor/device.ts";
 import type { FoldOptions } from "../../tensor/ops/fold.ts";
 import * as blocks from "../../tensor/ops/fold.ts";
 import type { AffineGridOptions, GridSampleOptions } from "../../tensor/ops/grid-sample.ts";
@@ -7,7 +9,7 @@ import { interpolate as interpolateNode } from "../../tensor/ops/interpolate.ts"
 import type { Sizes } from "../../tensor/ops/spatial.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { derive } from "../../tensor/tensor.ts";
-import { unary, wideUnary } from "./apply.ts";
+import { unary } from "./apply.ts";
 
 /**
  * Resizes the spatial dims of x [N, C, …S] to `size` or by `scaleFactor`, in every mode of torch.
@@ -15,8 +17,9 @@ import { unary, wideUnary } from "./apply.ts";
  * @throws {ConfigError | ShapeError | DTypeError} for options that do not go together.
  * @example interpolate(image, { scaleFactor: 2, mode: "bilinear" })
  */
-export const interpolate: (x: Tensor, options?: InterpolateOptions) => Tensor =
-  wideUnary(interpolateNode);
+export function interpolate(x: Tensor, options?: InterpolateOptions): Tensor {
+  return derive([x], interpolateNode(widen(x), options, gathersFast(x.device)));
+}
 
 /**
  * Values of x [N, C, H, W] at the places `grid` [N, H', W', 2] names as (x, y) in −1 … 1, as

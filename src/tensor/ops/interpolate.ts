@@ -7,7 +7,7 @@ import { inComputeDType } from "./operands.ts";
 import { areaMatrix, filterMatrix, filters } from "./resample-filters.ts";
 import type { Resize } from "./resample-kernels.ts";
 import { cubic, linear } from "./resample-kernels.ts";
-import { multiplyAlong, resizeNearest, resizeSmoothly } from "./resample.ts";
+import { gatherSmoothly, multiplyAlong, resizeNearest, resizeSmoothly } from "./resample.ts";
 import type { Sizes } from "./spatial.ts";
 
 /** How {@link interpolate} computes values between elements. */
@@ -159,9 +159,15 @@ function resizeArea(x: Node, { dim, from, to }: Resize): Node {
 /**
  * Resizes the spatial dims of x [N, C, …S], as torch.nn.functional.interpolate in every mode and
  * option. `nearest*` take any dtype, the others floats; half types compute in f32.
+ * @param gathers - whether every result looks up its neighbours: one kernel, instead of several over
+ *   views.
  * @throws {ConfigError | ShapeError | DTypeError} for what torch refuses.
  */
-export function interpolate(x: Node, options: InterpolateOptions = {}): Node {
+export function interpolate(
+  x: Node,
+  options: InterpolateOptions = {},
+  gathers: boolean = false,
+): Node {
   const { mode = "nearest", antialias = false } = options;
   requireMode(x, mode, options);
   const resizes = planResizes(x, mode, options);
@@ -174,10 +180,12 @@ export function interpolate(x: Node, options: InterpolateOptions = {}): Node {
       .toSorted((a, b) => a.to / a.from - b.to / b.from || b.dim - a.dim)
       .reduce((y, resize) => resizeNearest(y, resize, mode === "nearest-exact"), x);
   }
+  const kernel = mode === "bicubic" ? cubic : linear;
+  if (gathers && !antialias && mode !== "area") return gatherSmoothly(x, resizes, kernel);
   const bySize = resizes.toSorted((a, b) => a.to / a.from - b.to / b.from || b.dim - a.dim);
   return inComputeDType(x, (source) => {
     if (mode === "area") return bySize.reduce(resizeArea, source);
-    if (!antialias) return resizeSmoothly(source, resizes, mode === "bicubic" ? cubic : linear);
+    if (!antialias) return resizeSmoothly(source, resizes, kernel);
     const filter = filters[mode === "bicubic" || mode === "lanczos" ? mode : "bilinear"];
     return bySize
       .filter(({ from, to, alignCorners }) => from !== to || alignCorners)

@@ -6,13 +6,13 @@ import type { Kernel, Resize } from "./resample-kernels.ts";
 import { affine, along, clampIndex, stepOf, takeAlong, weightedSum } from "./resample-kernels.ts";
 
 /** Neighbours of results and their weights: lines along the results. */
-interface Taps {
+export interface Taps {
   readonly indices: readonly Node[];
   readonly weights: readonly Node[];
 }
 
 /** Taps of the results at `place`; in f64, since a fraction of a position must keep its digits. */
-function tapsAt(place: Node, resize: Resize, kernel: Kernel): Taps {
+export function tapsAt(place: Node, resize: Resize, kernel: Kernel): Taps {
   const { from, alignCorners } = resize;
   const step = stepOf(resize);
   const raw = alignCorners ? affine(place, step, 0) : affine(affine(place, 1, 0.5), step, -0.5);

@@ -1,7 +1,9 @@
 import { range } from "../../base/integers.ts";
 import * as ir from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
+import { computeDType } from "./operands.ts";
 import { withShortAdjoint } from "./resample-adjoint.ts";
+import { resizeByGather } from "./resample-gather.ts";
 import type { Kernel, Resize } from "./resample-kernels.ts";
 import { affine, along, clampIndex, stepOf, takeAlong, weightedSum } from "./resample-kernels.ts";
 import { lookUpResults, resizeByLookup } from "./resample-lookup.ts";
@@ -90,12 +92,25 @@ function isDoubling(resizes: readonly Resize[], kernel: Kernel): boolean {
   return kernel.taps === 2 && resizes.every((resize) => wholeFactor(resize) === 2);
 }
 
-/** Resizes dims by interpolating between neighbours; x is f32 or f64. */
-export function resizeSmoothly(x: Node, resizes: readonly Resize[], kernel: Kernel): Node {
-  // As torch, a size that stays is a copy, whatever the factor; but for cubic only with factor 1.
-  const live = resizes.filter(
+/** As torch, a size that stays is a copy, whatever the factor; but for cubic only with factor 1. */
+function liveResizes(resizes: readonly Resize[], kernel: Kernel): Resize[] {
+  return resizes.filter(
     (resize) => resize.from !== resize.to || (kernel.taps === 4 && stepOf(resize) !== 1),
   );
+}
+
+/** {@link resizeSmoothly} of x in its own dtype, by looking up every result's neighbours. */
+export function gatherSmoothly(x: Node, resizes: readonly Resize[], kernel: Kernel): Node {
+  const dtype = computeDType(x.dtype);
+  const live = liveResizes(resizes, kernel);
+  const composed = (y: Node): Node => resizeSmoothly(ir.cast(y, dtype), live, kernel);
+  const resized = resizeByGather(x, live, kernel, dtype, String(kernel.taps), composed);
+  return ir.cast(resized, x.dtype);
+}
+
+/** Resizes dims by interpolating between neighbours; x is f32 or f64. */
+export function resizeSmoothly(x: Node, resizes: readonly Resize[], kernel: Kernel): Node {
+  const live = liveResizes(resizes, kernel);
   const whole = live.filter((resize) => wholeFactor(resize) > 0);
   // Else the last dim first: its results are stored apart, those of the others in whole rows.
   const phases = isDoubling(whole, kernel)
