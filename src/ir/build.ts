@@ -263,7 +263,7 @@ export function gather(x: Node, index: Node, dim: number): Node {
   return makeNode("gather", [x, index], { dim });
 }
 
-/** torch.scatter / torch.scatter_add. */
+/** torch.scatter / torch.scatter_add; bools are added by "or". */
 export function scatter(
   base: Node,
   index: Node,
@@ -271,6 +271,10 @@ export function scatter(
   dim: number,
   mode: "add" | "set",
 ): Node {
+  if (mode === "add" && base.dtype === "bool" && updates.dtype === "bool") {
+    const count = scatter(cast(base, "i32"), index, cast(updates, "i32"), dim, mode);
+    return cast(count, "bool");
+  }
   return makeNode("scatter", [base, index, updates], { dim, mode });
 }
 

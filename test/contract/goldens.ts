@@ -280,6 +280,13 @@ const indexing: Golden[] = [
     [6, 1, 14, 1],
   ),
   golden(
+    "scatter adds bools by or",
+    "bool",
+    ({ input }) =>
+      b.scatter(input([3], [1, 0, 0]), input([3], [0, 0, 2], "i32"), input([3], [1]), 0, "add"),
+    [1, 0, 1],
+  ),
+  golden(
     "scatter sets the last",
     "f32",
     ({ input }) =>

@@ -45,7 +45,7 @@ function combineText(node: NodeOf<"scatter">, hasBase: boolean): string {
         : `x + ${update}`;
   const loop =
     node.attrs.mode === "add"
-      ? `for (int p = first; p < last; p++) x = ${dtype === "bool" ? `x | ${update}` : add};`
+      ? `for (int p = first; p < last; p++) x = ${add};`
       : `if (first < last) { int p = last - 1; x = ${update}; }`;
   return `(${hasBase ? "const char *base, " : ""}const char *updates, const u64 *sorted, const int *bounds, char *out, int rows, int columns, unsigned block) {
   size_t i = (size_t)block * ${THREADS} + (size_t)thread_index();
