@@ -401,7 +401,7 @@ describe("opClass", () => {
         "leaf": 4,
         "movement": 7,
         "reduce": 5,
-        "structure": 7,
+        "structure": 9,
       }
     `);
   });

@@ -12,6 +12,7 @@ import type { RunResult } from "../contract/run.ts";
 import type { BuiltCase, Scene } from "../contract/scene.ts";
 import { buildCase } from "../contract/scene.ts";
 import { emulatorObstacle } from "./emulator/compiler.ts";
+import { expectNoDefects } from "./emulator/emulated-device.ts";
 import { emulator } from "./emulator/emulator.ts";
 import type { Emulator } from "./emulator/emulator.ts";
 
@@ -48,7 +49,6 @@ class Machine {
       kernels.push(this.emulated.count("kernels") - before);
       return result;
     });
-    expect(this.emulated.takeProblems()).toEqual([]);
     return { results, kernels };
   }
 
@@ -64,6 +64,7 @@ describe.skipIf(emulatorObstacle() !== null)("launches that several steps share"
     return machine.run(built);
   };
   afterEach(() => {
+    expectNoDefects(machine?.emulated);
     machine?.dispose();
     machine = undefined;
   });
