@@ -7,6 +7,9 @@
  * register type, or in the dtype where it is about memory or rounding.
  */
 
+/** Line after the device's part, for those who exchange it. */
+export const deviceEnd = "/* The device's part ends here. */";
+
 /** PTX and intrinsics. No CUDA header is included, so none has to be installed. */
 export const devicePrelude: string = String.raw`
 typedef unsigned short u16;
@@ -247,6 +250,7 @@ DEVICE float exp_non_positive_f32(float x) {
   const float scale = __fmul_rn(rest, 0.693147182464599609375f);
   return x < -87.3365402f ? 0.0f : __fmaf_rn(power, scale, power);
 }
+${deviceEnd}
 `;
 
 type RegisterType = "f32" | "f64" | "i32" | "u32";
@@ -575,12 +579,7 @@ function reductionsPart(): string {
 }
 
 /** Everything that is built on the device's part, in C99. */
-const plainPrelude: string = [
-  plainPart,
-  memoryPart(),
-  elementsPart(),
-  reductionsPart(),
-].join("\n");
+const plainPrelude: string = [plainPart, memoryPart(), elementsPart(), reductionsPart()].join("\n");
 
-/** Text before the kernels of every unit. */
+/** All that kernels may use. */
 export const cudaPrelude: string = `${devicePrelude}${plainPrelude}`;

@@ -15,7 +15,6 @@ import { loopLaunch } from "./loop-launch.ts";
 import { rangeOf } from "./memory-ranges.ts";
 import type { Range, Touches } from "./memory-ranges.ts";
 import { PlaceAlignment } from "./place-alignment.ts";
-import { cudaPrelude } from "./prelude.ts";
 import type {
   CudaProgramCode,
   EntryArgument,
@@ -27,6 +26,7 @@ import type {
 import { renderScatter } from "./scatter-kernel.ts";
 import type { RenderOptions } from "./render-options.ts";
 import { renderSort } from "./sort-kernel.ts";
+import { usedPrelude } from "./used-prelude.ts";
 
 /** Steps take turns in this much scratch memory, so that short ones need not wait for each other. */
 const SCRATCH_BYTES = 32 << 20;
@@ -290,7 +290,7 @@ export function writeProgram(
   const launches = writer.write();
   const text = unit.text.finish();
   return {
-    source: text === "" ? "" : `${cudaPrelude}\n${text}`,
+    source: text === "" ? "" : usedPrelude(text) + text,
     launches,
     temporaryBytes: plan.temporaryBytes,
     scratchBytes: unit.scratchBytes,

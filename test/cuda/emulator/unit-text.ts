@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { devicePrelude } from "../../../src/compiler/cuda/prelude.ts";
+import { deviceEnd } from "../../../src/compiler/cuda/prelude.ts";
 import { nativeFolder } from "./compiler.ts";
 
 let prelude: string | undefined;
@@ -53,8 +53,9 @@ function checkAlignment(text: string): string {
 export function unitText(cuda: string): string {
   prelude ??= readFileSync(join(nativeFolder, "prelude.h"), "utf8");
   const adapters = [...cuda.matchAll(entryPattern)].map(adapter);
-  const rest = cuda.startsWith(devicePrelude) ? cuda.slice(devicePrelude.length) : cuda;
-  const line = cuda.length === rest.length ? 1 : devicePrelude.split("\n").length;
+  const start = Math.max(0, cuda.indexOf(deviceEnd));
+  const rest = cuda.slice(start);
+  const line = cuda.slice(0, start).split("\n").length;
   const body = checkAlignment(rest)
     .replaceAll(sharedPattern, "")
     .replaceAll(/extern\s+"C"/g, "");
