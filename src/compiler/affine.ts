@@ -123,20 +123,27 @@ function splitAxis(axis: Axis, innerSize: number): void {
   axis.split = { outer: makeAxis(axis.size / innerSize), inner: makeAxis(innerSize) };
 }
 
-/** floor(form / size) and form mod size, splitting axes where needed; null if not affine. */
+/** floor(form / size) and form mod size; null if not affine in the axes as they are. */
+export function divideForm(start: Form, size: number): readonly [Form, Form] | null {
+  const form = normalizeForm(start);
+  const high = form.terms.filter((term) => term.stride % size === 0);
+  const low = form.terms.filter((term) => term.stride % size !== 0);
+  const [least, most] = formRange({ offset: form.offset, terms: low });
+  const quotient = Math.floor(least / size);
+  if (most >= (quotient + 1) * size) return null;
+  const outer = high.map(({ axis, stride }) => ({ axis, stride: stride / size }));
+  return [
+    { offset: quotient, terms: outer },
+    { offset: form.offset - quotient * size, terms: low },
+  ];
+}
+
+/** {@link divideForm}, splitting axes where needed. */
 function divide(start: Form, size: number): readonly [Form, Form] | null {
   for (let form = normalizeForm(start); ; form = normalizeForm(form)) {
-    const high = form.terms.filter((term) => term.stride % size === 0);
+    const parts = divideForm(form, size);
+    if (parts !== null) return parts;
     const low = form.terms.filter((term) => term.stride % size !== 0);
-    const [least, most] = formRange({ offset: form.offset, terms: low });
-    const quotient = Math.floor(least / size);
-    if (most < (quotient + 1) * size) {
-      const outer = high.map(({ axis, stride }) => ({ axis, stride: stride / size }));
-      return [
-        { offset: quotient, terms: outer },
-        { offset: form.offset - quotient * size, terms: low },
-      ];
-    }
     const crossing = low.find(({ axis, stride }) => {
       const inner = size / Math.abs(stride);
       return (

@@ -31,6 +31,8 @@ export interface DeviceTraits {
   readonly sharedCost: number;
   /** Largest cost of what a broadcast may compute again for every element it makes. */
   readonly repeatLimit: number;
+  /** Whether lookups at computed places cost hardly more than others, so that places are computed. */
+  readonly gathersFast: boolean;
   /** Rows are shared out over threads: how few rows are too few for all that is done with a row. */
   readonly fewestRows: number;
   /**
@@ -57,6 +59,7 @@ export const wasmTraits: DeviceTraits = {
   loadCost: () => 1,
   sharedCost: Infinity,
   repeatLimit: 0,
+  gathersFast: false,
   fewestRows: 8,
   longestColumn: Infinity,
   shortNest: 1 << 15,

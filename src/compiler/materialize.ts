@@ -59,6 +59,25 @@ function isWidelyShared(node: Node): boolean {
   return node.op === "expand" && numel(node.shape) >= MANY * numel(node.src[0].shape);
 }
 
+/** Operations that cost so much are not done again for every place. */
+const PLACE_COST = 6;
+
+/** Tells which nodes are simple arithmetic on places, which threads share along an axis. */
+function placeTest(): (node: Node) => boolean {
+  const memo = new Map<Node, boolean>();
+  const test = (node: Node): boolean => {
+    const known = memo.get(node);
+    if (known !== undefined) return known;
+    const isLeaf = node.op === "iota" || node.op === "constant";
+    const isSimple = opClass[node.op] === "elementwise" || isMovement(node);
+    const result =
+      isLeaf || (isSimple && nodeCost(node) <= PLACE_COST && node.src.every((part) => test(part)));
+    memo.set(node, result);
+    return result;
+  };
+  return test;
+}
+
 function countUsers(order: readonly Node[]): Map<Node, number> {
   const users = new Map<Node, number>();
   for (const node of order) {
@@ -98,6 +117,7 @@ export function chooseValues(
   const values = new Set<Node>(forced);
   const inlineCost = new Map<Node, number>();
   const inlineDepth = new Map<Node, number>();
+  const isPlace = placeTest();
   for (const output of graph.outputs) values.add(output);
   const isValue = (node: Node): boolean => node.op === "input" || values.has(node);
 
@@ -147,7 +167,8 @@ export function chooseValues(
     const growth = numel(node.shape) / Math.max(1, numel(node.src[0].shape));
     const base = baseOf(node.src[0]);
     if (growth < 2 || isValue(base) || opClass[base.op] !== "elementwise") return;
-    const limit = numel(base.shape) > 1 ? traits.repeatLimit : SCALAR_LIMIT;
+    const isCheap = numel(base.shape) <= 1 || (traits.gathersFast && isPlace(base));
+    const limit = isCheap ? SCALAR_LIMIT : traits.repeatLimit;
     if (costOf(base) > limit) materialize(base);
   };
 

@@ -163,7 +163,9 @@ export class ExpressionCode {
     const { name, readOnly } = pointer(value);
     const read = `${readOnly ? "read" : "load"}_${value.dtype}`;
     const element = this.elementText(value, form, names, inLane);
-    if (!isUnsafe(value, form)) return `${read}(${name} + ${element})`;
+    // One address per place, instead of an addition of 64 bits per term.
+    const single = hasDynamic(form) && !plan.wide ? `(${element})` : element;
+    if (!isUnsafe(value, form)) return `${read}(${name} + ${single})`;
     // Around padding: what lies outside is not read, and nobody looks at its value.
     const at = fresh("x");
     text.add(`const ${plan.wide ? "i64" : "int"} ${at} = ${element};`);

@@ -1,15 +1,17 @@
+import { dtypeBytes } from "../../ir/dtype.ts";
 import { normalizeForm } from "../affine.ts";
 import type { Form } from "../affine.ts";
 import type { Expression, Kernel, Phase, Statement } from "../kernel.ts";
 import { expressionOperands } from "../kernel.ts";
 import { kernelExpressions, phaseExpressions, statementRoots } from "../loops.ts";
 import { ExpressionCode, isAtom } from "./expression-code.ts";
-import { FunctionScope } from "./function-scope.ts";
+import { FunctionScope, alignmentOf } from "./function-scope.ts";
 import type { KernelFunction } from "./kernel-code.ts";
 import { formsOf, strideOf } from "./accesses.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
 import { Names } from "./names.ts";
 import { foldText } from "./operation-code.ts";
+import { packStores } from "./packed-stores.ts";
 import { registerType } from "./register-code.ts";
 import type { RenderOptions } from "./render-options.ts";
 import { reductionsOf } from "./segments.ts";
@@ -239,7 +241,9 @@ export class FunctionWriter {
     this.declareUniform(list, names);
     const isOnce = !inItems && plan.inner.length > 0;
     if (plan.lanes === 1 || (isOnce && plan.horizontal)) {
+      const packed = plan.lanes === 1 && plan.inner.length === 0 ? this.packed(phase, names) : null;
       for (const part of phase.statements) {
+        if (packed?.has(part)) continue;
         if (part.kind === "store" && inItems) {
           this.vectors.keepSingleStored(part, this.code.text(part.value, names, false));
         }
@@ -272,6 +276,26 @@ export class FunctionWriter {
         this.guard(part, isOnce, names, (inner) => this.effect(part, inner, false));
       }
     }
+  }
+
+  /** Stores the neighbours among a point's results as vectors; returns the statements it did. */
+  private packed(phase: Phase, names: Names): ReadonlySet<Statement> {
+    const { scope } = this;
+    if (scope.plan.tile !== null) return new Set();
+    const groups = packStores(phase.statements, alignmentOf(scope.options));
+    for (const group of groups) {
+      const [{ target, form }] = group;
+      const name = scope.fresh("y");
+      scope.text.add(`${registerType(target.dtype)} ${name}[${group.length}];`);
+      group.forEach((part, i) => {
+        scope.text.add(`${name}[${i}] = ${this.code.text(part.value, names, false)};`);
+      });
+      const element = this.code.elementText(target, form, names, false);
+      const at = `${scope.pointer(target).name} + ${element}`;
+      const word = `pack${group.length}_${target.dtype}(${name})`;
+      scope.text.add(`store_v${group.length * dtypeBytes(target.dtype)}(${at}, ${word});`);
+    }
+    return new Set(groups.flat());
   }
 
   /** Loads that do not depend on others come first, so that kept ones are found. */

@@ -10,6 +10,7 @@ import { shareCostly } from "./share-costly.ts";
 import { shareLoads } from "./share-loads.ts";
 import { planStorage } from "./storage-plan.ts";
 import { tidyPhases } from "./tidy-phases.ts";
+import { unrollGathers } from "./unroll-gathers.ts";
 
 /**
  * CUDA C of a generated kernel. Its functions run one after the other; there is more than one
@@ -18,7 +19,7 @@ import { tidyPhases } from "./tidy-phases.ts";
 export function renderKernel(planned: Kernel, options: RenderOptions): RenderedStep {
   const { name } = planned;
   const { bytes, flops } = kernelCost(planned);
-  const tidy = shareLoads(tidyPhases(planned));
+  const tidy = unrollGathers(shareLoads(tidyPhases(planned)), options.target);
   const alignment = alignmentOf(options);
   const plan = planKernel(tidy, options.target, alignment);
   if (plan.rowCount === 0) return { name, functions: [], scratchBytes: 0, bytes, flops };

@@ -23,6 +23,7 @@ export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits 
     loadCost: (bytes) => 4 * bytes,
     sharedCost: 2,
     repeatLimit: 20,
+    gathersFast: true,
     fewestRows: 64,
     longestColumn: 256,
     shortNest: 4096,
