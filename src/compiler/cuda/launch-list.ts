@@ -163,6 +163,7 @@ export class UnitText {
     );
     const entries = [...this.entries].map(([text, name]) => text.replaceAll("@", name));
     if (entries.length === 0) return "";
-    return [sharedMemory, sortPair, ...functions, ...entries].join("\n");
+    const isSorted = functions.some((text) => text.includes("sort_pair"));
+    return [sharedMemory, ...(isSorted ? [sortPair] : []), ...functions, ...entries].join("\n");
   }
 }
