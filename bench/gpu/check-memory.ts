@@ -25,8 +25,8 @@ const { values } = parseArgs({
   options: {
     device: { type: "string", default: "cuda" },
     steps: { type: "string", default: "1000" },
-    width: { type: "string", default: "8192" },
-    batch: { type: "string", default: "65536" },
+    width: { type: "string", default: "1024" },
+    batch: { type: "string", default: "524288" },
   },
 });
 const mebibyte = 2 ** 20;

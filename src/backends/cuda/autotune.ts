@@ -4,6 +4,8 @@ import type { LibraryContext } from "./library-executor.ts";
 
 /** Runs that are timed of each candidate, after one that warms up. */
 const RUNS = 3;
+/** Milliseconds after which what has been tried must do: large products are not worth more. */
+const BUDGET = 250;
 /** A later candidate must be this much faster: between equals the library's own order decides. */
 const MARGIN = 0.97;
 const ALIGNMENT = 256;
@@ -41,9 +43,13 @@ export function fastestCandidate(
         return address;
       });
       const workspace = addresses.pop() ?? 0;
-      const times = candidates.map((candidate) =>
-        trialTime(context, () => candidate.run(addresses, workspace)),
-      );
+      let spent = 0;
+      const times = candidates.map((candidate) => {
+        if (spent > BUDGET) return Infinity;
+        const trial = trialTime(context, () => candidate.run(addresses, workspace));
+        spent += trial.spent;
+        return trial.best;
+      });
       return firstOfFastest(times);
     });
   } catch (error) {
@@ -52,16 +58,21 @@ export function fastestCandidate(
   }
 }
 
-/** Shortest time of a few runs, in milliseconds; infinite if it fails. */
-function trialTime(context: LibraryContext, run: () => void): number {
+/** Shortest time of a few runs and that of all together, in milliseconds; infinite if it fails. */
+function trialTime(context: LibraryContext, run: () => void): { best: number; spent: number } {
   let best = Infinity;
+  let spent = 0;
   try {
-    run();
-    for (let i = 0; i < RUNS; i++) best = Math.min(best, context.time(run));
+    spent += context.time(run);
+    for (let i = 0; i < RUNS && spent < BUDGET / 2; i++) {
+      const time = context.time(run);
+      best = Math.min(best, time);
+      spent += time;
+    }
   } catch {
-    return Infinity;
+    return { best: Infinity, spent };
   }
-  return best;
+  return { best: best === Infinity ? spent : best, spent };
 }
 
 /** First index whose time no later one beats clearly. */
