@@ -54,17 +54,20 @@ const specials: ReadonlySet<Op> = new Set<Op>([
   "attentionGrad",
 ]);
 
-/** Whether `from` runs, directly or not, after `target`. */
-export function runsAfter(from: Group, target: Group): boolean {
-  const seen = new Set<Group>();
-  const pending = [from];
-  for (let group = pending.pop(); group !== undefined; group = pending.pop()) {
+/** Whether some group of a list is the target or runs, directly or not, after it. */
+function anyRunsAfter(list: readonly Group[], target: Group): boolean {
+  const seen = new Set(list);
+  // A set's iteration also comes to what is added on the way.
+  for (const group of seen) {
     if (group === target) return true;
-    if (seen.has(group)) continue;
-    seen.add(group);
-    pending.push(...group.after);
+    for (const earlier of group.after) seen.add(earlier);
   }
   return false;
+}
+
+/** Whether `from` runs, directly or not, after `target`. */
+export function runsAfter(from: Group, target: Group): boolean {
+  return anyRunsAfter([from], target);
 }
 
 class Grouping {
@@ -148,8 +151,9 @@ class Grouping {
     for (const other of new Set([...group.after, ...siblings])) {
       if (group.loops === null || other.loops === null || other === group) continue;
       if (group.kind !== "loops" || other.kind !== "loops") continue;
+      if (!group.loops.mayHold(other.loops) || this.isBetween(group, other)) continue;
       const loops = group.loops.with(other.loops);
-      if (loops === null || this.isBetween(group, other)) continue;
+      if (loops === null) continue;
       group.loops = loops;
       this.replace(other, group);
     }
@@ -158,7 +162,10 @@ class Grouping {
   /** Whether some group must run between two. */
   private isBetween(a: Group, b: Group): boolean {
     const separates = (later: Group, earlier: Group): boolean =>
-      [...later.after].some((group) => group !== earlier && runsAfter(group, earlier));
+      anyRunsAfter(
+        [...later.after].filter((group) => group !== earlier),
+        earlier,
+      );
     return separates(a, b) || separates(b, a);
   }
 
@@ -218,12 +225,12 @@ class Grouping {
   }
 
   private canJoin(group: Group, needed: ReadonlySet<Node>): boolean {
+    const others: Group[] = [];
     for (const value of needed) {
       const producer = this.producer.get(value);
-      if (producer === undefined || producer === group) continue;
-      if (runsAfter(producer, group)) return false;
+      if (producer !== undefined && producer !== group) others.push(producer);
     }
-    return true;
+    return !anyRunsAfter(others, group);
   }
 
   private join(group: Group, node: Node): boolean {

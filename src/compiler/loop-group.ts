@@ -107,7 +107,7 @@ export class LoopGroup {
    */
   with(other: LoopGroup): LoopGroup | null {
     const reduction = this.anyReduction();
-    if (reduction === null || this.root !== null || other.root !== null) return null;
+    if (reduction === null || !this.mayHold(other)) return null;
     const group = LoopGroup.of(reduction.node, this.lowering.isValue, this.traits);
     group.members.clear();
     group.reads.clear();
@@ -115,6 +115,17 @@ export class LoopGroup {
       return null;
     const nodes = [...this.members.keys(), ...other.members.keys()].sort((a, b) => a.id - b.id);
     return nodes.every((node) => group.tryAdd(node)) ? group : null;
+  }
+
+  /** Whether another group's values have as many elements as this nest has points or rows. */
+  mayHold(other: LoopGroup): boolean {
+    if (this.root !== null || other.root !== null) return false;
+    const points = axesSize(this.axes);
+    const rows = axesSize(this.outerAxes());
+    return [...other.members.values()].every(({ node, reduce }) => {
+      const count = numel(reduce === null ? node.shape : node.src[0].shape);
+      return count === points || (reduce === null && count === rows);
+    });
   }
 
   /** Operations and loads per point. */
