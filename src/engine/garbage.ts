@@ -9,12 +9,14 @@ interface VmModule {
 }
 
 /** Bytes that may be allocated and kept before a read looks for unreachable tensors. */
-const pressureBytes = 256 * 2 ** 20;
+const leastPressureBytes = 256 * 2 ** 20;
+/** The same as a part of a device's memory, where that is more. */
+const pressurePart = 1 / 32;
 /** Longest time reads go on without letting the host run its tasks. */
 const breathMilliseconds = 20;
 
-/** Bytes allocated since the last collection, less those freed. */
-let allocatedBytes = 0;
+/** What was allocated since the last collection, less what was freed; 1 calls for another. */
+let pressure = 0;
 let lastBreath = 0;
 let collect: (() => void) | undefined;
 
@@ -27,14 +29,22 @@ function findCollector(): () => void {
   return typeof collector === "function" ? () => void collector() : () => {};
 }
 
-/** Counts bytes towards the pressure that makes a read collect garbage. */
-export function noteAllocation(bytes: number): void {
-  allocatedBytes += bytes;
+function pressureOf(bytes: number, memoryBytes: number): number {
+  return bytes / Math.max(leastPressureBytes, memoryBytes * pressurePart);
+}
+
+/**
+ * Counts bytes towards the pressure that makes a read collect garbage.
+ *
+ * @param memoryBytes - memory of the device, 0 if unknown: where there is much, collections wait.
+ */
+export function noteAllocation(bytes: number, memoryBytes: number): void {
+  pressure += pressureOf(bytes, memoryBytes);
 }
 
 /** Takes back what a freed buffer had counted: only what is dropped without a word is pressure. */
-export function noteRelease(bytes: number): void {
-  allocatedBytes = Math.max(allocatedBytes - bytes, 0);
+export function noteRelease(bytes: number, memoryBytes: number): void {
+  pressure = Math.max(pressure - pressureOf(bytes, memoryBytes), 0);
 }
 
 /**
@@ -49,7 +59,7 @@ export async function collectGarbage(): Promise<void> {
     collect();
     await nextTask();
   }
-  allocatedBytes = 0;
+  pressure = 0;
   lastBreath = performance.now();
 }
 
@@ -58,7 +68,7 @@ export async function collectGarbage(): Promise<void> {
  * and would otherwise keep every dropped tensor alive.
  */
 export async function breathe(): Promise<void> {
-  if (allocatedBytes > pressureBytes) return collectGarbage();
+  if (pressure > 1) return collectGarbage();
   if (performance.now() - lastBreath < breathMilliseconds) return;
   await nextTask();
   lastBreath = performance.now();

@@ -32,7 +32,7 @@ export class Storage {
 
   release(): void {
     if (--this.references !== 0) return;
-    noteRelease(this.buffer.bytes);
+    noteRelease(this.buffer.bytes, this.backend.memoryBytes ?? 0);
     this.backend.free(this.buffer);
   }
 
@@ -55,7 +55,7 @@ export function allocateStorage(
   content?: BufferContent,
 ): Storage {
   const backend = backendOf(device);
-  noteAllocation(bytes);
+  noteAllocation(bytes, backend.memoryBytes ?? 0);
   const buffer = backend.allocate(bytes);
   buffer.content = content;
   return new Storage(device, backend, buffer);

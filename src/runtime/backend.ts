@@ -76,6 +76,8 @@ export interface Backend {
   readonly info: DeviceInfo;
   /** Whether programs compute attention in kernels that hold no weights. @defaultValue false */
   readonly fusesAttention?: boolean;
+  /** All memory of the device, where tensors do not share the host's. */
+  readonly memoryBytes?: number;
   /**
    * Whether elements at computed places cost hardly more than others: then functions look up what
    * they need, where other devices would have views. @defaultValue false

@@ -156,6 +156,10 @@ export class CudaBackend implements Backend {
     return this.knownInfo;
   }
 
+  get memoryBytes(): number {
+    return this.device.totalBytes;
+  }
+
   /** What is needed to move buffers of this card to others. */
   communication(): CudaCommunication {
     this.enter("communication");
