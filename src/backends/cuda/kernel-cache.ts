@@ -30,6 +30,8 @@ export function kernelCacheFolder(): string {
 export class KernelCache {
   readonly folder: string;
   private readonly limitBytes: number;
+  /** Bytes of all entries when they were last looked through, and what this cache added since. */
+  private bytes: number = Infinity;
 
   constructor(folder: string = kernelCacheFolder(), limitBytes: number = DEFAULT_LIMIT_BYTES) {
     this.folder = folder;
@@ -65,7 +67,8 @@ export class KernelCache {
       mkdirSync(this.folder, { recursive: true });
       writeFileSync(draft, Buffer.concat([digest(content), content]));
       renameSync(draft, join(this.folder, key));
-      this.prune();
+      this.bytes += DIGEST_BYTES + content.length;
+      if (this.bytes > this.limitBytes) this.prune();
     } catch {
       // A full or read-only disk costs time, no results.
       remove(draft);
@@ -79,12 +82,12 @@ export class KernelCache {
       const { size, mtimeMs } = statSync(path);
       return { path, size, mtimeMs };
     });
-    let bytes = entries.reduce((sum, { size }) => sum + size, 0);
-    if (bytes <= this.limitBytes) return;
+    this.bytes = entries.reduce((sum, { size }) => sum + size, 0);
+    if (this.bytes <= this.limitBytes) return;
     for (const { path, size } of entries.toSorted((a, b) => a.mtimeMs - b.mtimeMs)) {
       remove(path);
-      bytes -= size;
-      if (bytes <= this.limitBytes * KEPT_PART) return;
+      this.bytes -= size;
+      if (this.bytes <= this.limitBytes * KEPT_PART) return;
     }
   }
 }
