@@ -32,6 +32,10 @@ export function kernelCost(kernel: Kernel): StepCost {
   const outer = product(kernel.outer.map((axis) => axis.size));
   const inner = product(kernel.inner.map((axis) => axis.size));
   const touched = new Map<Node, number>();
+  const touch = (value: Node, points: number): void => {
+    const elements = Math.min(numel(value.shape), points);
+    touched.set(value, Math.max(elements, touched.get(value) ?? 0));
+  };
   let flops = 0;
   for (const phase of kernel.phases) {
     const points = phase.level === "inner" ? outer * inner : outer;
@@ -40,14 +44,12 @@ export function kernelCost(kernel: Kernel): StepCost {
       (part) => {
         if (part.kind === "apply")
           flops += points * (transcendental.has(part.op) ? TRANSCENDENTAL_COST : 1);
-        if (part.kind === "load")
-          touched.set(part.value, Math.min(numel(part.value.shape), points));
+        if (part.kind === "load") touch(part.value, points);
       },
     );
     for (const statement of phase.statements) {
       if (statement.kind === "reduce") flops += points;
-      if ("target" in statement)
-        touched.set(statement.target, Math.min(numel(statement.target.shape), points));
+      if ("target" in statement) touch(statement.target, points);
     }
   }
   let bytes = 0;

@@ -1,5 +1,6 @@
 import type { Kernel } from "../kernel.ts";
 import { kernelCost } from "../kernel-cost.ts";
+import { combinePlan } from "./combine-plan.ts";
 import { alignmentOf } from "./function-scope.ts";
 import { FunctionWriter } from "./function-writer.ts";
 import type { KernelFunction, RenderedStep } from "./kernel-code.ts";
@@ -26,7 +27,9 @@ export function renderKernel(planned: Kernel, options: RenderOptions): RenderedS
   const kernel = shareCostly(tidy, plan);
   const storage = planStorage(kernel, plan, options.target, alignment);
   const functions = segmentsOf(kernel, plan).map((segment): KernelFunction => {
-    return new FunctionWriter(kernel, plan, segment, storage, options).write();
+    const own = combinePlan(kernel, plan, segment);
+    const places = own === plan ? storage : planStorage(kernel, own, options.target, alignment);
+    return new FunctionWriter(kernel, own, segment, places, options).write();
   });
   return { name, functions, scratchBytes: storage.scratchBytes, bytes, flops };
 }
