@@ -106,6 +106,13 @@ describe.skipIf(emulatorObstacle() !== null)("machines that cannot", () => {
     backend.dispose();
   });
 
+  it("refuses drivers that are too old", () => {
+    const { message } = errorOf(() => on(emulator({ driverVersion: 11_080 })));
+    expect(message).toMatch(
+      /must support CUDA 12\.1 or newer, got 11\.8; update the NVIDIA driver/,
+    );
+  });
+
   it("refuses cards that are too old", () => {
     const { message } = errorOf(() => on(emulator({ capability: 70 })));
     expect(message).toMatch(/compute capability 7\.5 or newer, got 7\.0 \(Emulated GPU/);

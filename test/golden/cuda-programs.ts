@@ -73,8 +73,8 @@ function argumentText(argument: EntryArgument): string {
   return bytes === 0 ? start : `${start}+${bytes}`;
 }
 
-/** Launches one a line, then the unit's text without the prelude. */
-export function programText({ launches, source }: CudaProgramCode): string {
+/** Launches, one a line. */
+export function launchText({ launches }: CudaProgramCode): string {
   const lines = launches.map((launch) => {
     if (launch.kind !== "kernel") return launch.kind;
     const { entry, blocks, threads, sharedBytes, facts } = launch;
@@ -82,6 +82,11 @@ export function programText({ launches, source }: CudaProgramCode): string {
     const given = launch.arguments.map(argumentText).join(" ");
     return `${facts.name}: ${entry}, ${blocks} × ${threads}${shared}: ${given}`;
   });
-  const unit = source.slice(source.indexOf("extern __shared__"));
-  return `\n${lines.join("\n")}\n\n${unit.replaceAll(/\n{2,}/g, "\n")}`;
+  return lines.join("\n");
+}
+
+/** Launches, then the unit's text without the prelude. */
+export function programText(code: CudaProgramCode): string {
+  const unit = code.source.slice(code.source.indexOf("extern __shared__"));
+  return `\n${launchText(code)}\n\n${unit.replaceAll(/\n{2,}/g, "\n")}`;
 }

@@ -1,11 +1,14 @@
 import { DeviceError } from "../../base/errors.ts";
 import type { CudaTarget } from "../../compiler/cuda/kernel-code.ts";
 import { Driver } from "./driver.ts";
+import { versionText } from "./errors.ts";
 import type { Ffi } from "./ffi.ts";
 import type { LibrarySearch } from "./library-search.ts";
 
 /** Oldest cards with what generated code uses (Turing). */
 const OLDEST_CAPABILITY = 75;
+/** From here on kernels take more than 4 KiB of parameters. */
+const OLDEST_DRIVER = 12_010;
 
 /** Context that is current in this thread; calls go to the current one. */
 let currentContext = 0;
@@ -71,6 +74,12 @@ export class CudaDevice {
 
 function openDriver(ffi: Ffi, libraries: LibrarySearch): Driver {
   const driver = new Driver(ffi, libraries.driver());
+  if (driver.version < OLDEST_DRIVER) {
+    throw new DeviceError(
+      `cuda: the driver must support CUDA ${versionText(OLDEST_DRIVER)} or newer, got ` +
+        `${versionText(driver.version)}; update the NVIDIA driver, or use the device "wasm"`,
+    );
+  }
   libraries.setDriverVersion(driver.version);
   return driver;
 }
