@@ -145,28 +145,20 @@ describe("kernels in CUDA C", () => {
           }
         }
       }
-      6 × 256 threads, 4096 bytes shared
+      96 × 256 threads, 1024 bytes shared
       (float *q0, float *p0, unsigned block) {
         const int thread = thread_index();
-        const u32 member = (u32)(thread / 32);
-        u32 row = (u32)(block) * 32u + (u32)(thread % 32);
-        const int i0 = (int)(row) * 4;
-        float a0[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        const u32 member = (u32)(thread / 8);
+        u32 row = (u32)(block) * 8u + (u32)(thread % 8);
+        const int i0 = (int)(row);
+        float a0 = 0.0f;
       #pragma unroll 4
-        for (u32 q = member; q < 88u; q += 8u) {
-      #pragma unroll
-          for (int l = 0; l < 4; l++) {
-            a0[l] = add_f32(a0[l], q0[((u64)q * 192u + row) * 4 + l]);
-          }
+        for (u32 q = member; q < 88u; q += 32u) {
+          a0 = add_f32(a0, q0[(u64)q * 768u + row]);
         }
-        column_sum_f32(a0, 4, shared + 0, 32, 8);
-        float y0[4];
-      #pragma unroll
-        for (int l = 0; l < 4; l++) {
-          y0[l] = a0[l];
-        }
+        column_sum_f32(&a0, 1, shared + 0, 8, 32);
         if (member == 0) {
-          store_v16(p0 + i0, pack4_f32(y0));
+          store_f32(p0 + i0, a0);
         }
       }
       "

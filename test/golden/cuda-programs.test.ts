@@ -200,7 +200,7 @@ describe("programs as CUDA C", () => {
     expect(text("biasGradient")).toMatchInlineSnapshot(`
       "
       reduceSum: k0, 32 × 256, 4096 bytes shared: input0 scratch
-      reduceSum: k1, 1 × 256, 4096 bytes shared: scratch output0
+      reduceSum: k1, 8 × 256, 1024 bytes shared: scratch output0
 
       extern __shared__ __align__(16) char shared[];
       static __device__ __forceinline__ void f0(const float *p0, float *q0, unsigned block) {
@@ -230,25 +230,17 @@ describe("programs as CUDA C", () => {
       }
       static __device__ __forceinline__ void f1(float *q0, float *p0, unsigned block) {
         const int thread = thread_index();
-        const u32 member = (u32)(thread / 16);
-        u32 row = (u32)(block) * 16u + (u32)(thread % 16);
-        const int i0 = (int)(row) * 4;
-        float a0[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        const u32 member = (u32)(thread / 8);
+        u32 row = (u32)(block) * 8u + (u32)(thread % 8);
+        const int i0 = (int)(row);
+        float a0 = 0.0f;
       #pragma unroll 4
-        for (u32 q = member; q < 32u; q += 16u) {
-      #pragma unroll
-          for (int l = 0; l < 4; l++) {
-            a0[l] = add_f32(a0[l], q0[((u64)q * 16u + row) * 4 + l]);
-          }
+        for (u32 q = member; q < 32u; q += 32u) {
+          a0 = add_f32(a0, q0[(u64)q * 64u + row]);
         }
-        column_sum_f32(a0, 4, shared + 0, 16, 16);
-        float y0[4];
-      #pragma unroll
-        for (int l = 0; l < 4; l++) {
-          y0[l] = a0[l];
-        }
+        column_sum_f32(&a0, 1, shared + 0, 8, 32);
         if (member == 0) {
-          store_v16(p0 + i0, pack4_f32(y0));
+          store_f32(p0 + i0, a0);
         }
       }
       typedef struct { u64 w[2]; } k0_words;
