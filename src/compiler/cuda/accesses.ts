@@ -3,7 +3,7 @@ import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { numel } from "../../ir/shape.ts";
 import type { Form } from "../affine.ts";
-import { normalizeForm } from "../affine.ts";
+import { formRange, normalizeForm } from "../affine.ts";
 import type { Expression, Kernel, Statement } from "../kernel.ts";
 import { kernelExpressions, loopStride } from "../loops.ts";
 import type { Loop } from "../loops.ts";
@@ -20,6 +20,12 @@ export interface Access {
 /** Elements a form moves per step of a loop; 0 for none. */
 export function strideOf(form: Form, loop: Loop | null): number {
   return loop === null || loop.axes.length === 0 ? 0 : loopStride(form, loop);
+}
+
+/** Whether the form reaches outside of its buffer at some points. */
+export function isUnsafe(value: Node, form: Form): boolean {
+  const [low, high] = formRange(form);
+  return low < 0 || high >= numel(value.shape);
 }
 
 /** Every load and store of a kernel. */

@@ -7,7 +7,7 @@ import { isWithin } from "../index-range.ts";
 import type { Expression } from "../kernel.ts";
 import type { Loop } from "../loops.ts";
 import type { KernelPlan } from "./kernel-plan.ts";
-import { strideOf } from "./accesses.ts";
+import { isUnsafe, strideOf } from "./accesses.ts";
 import type { KernelText } from "./kernel-text.ts";
 import type { Names } from "./names.ts";
 import { operationText } from "./operation-code.ts";
@@ -26,12 +26,6 @@ export interface FunctionContext {
   /** A name no one else has. */
   readonly fresh: (letter: string) => string;
   readonly slot: (id: number, lane: string) => string;
-}
-
-/** Whether the form reaches outside of its buffer at some points. */
-export function isUnsafe(value: Node, form: Form): boolean {
-  const [low, high] = formRange(form);
-  return low < 0 || high >= numel(value.shape);
 }
 
 /** Writes expressions as C, the value of one lane at a time. */

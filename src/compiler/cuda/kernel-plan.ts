@@ -6,7 +6,7 @@ import { formRange, normalizeForm } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
 import { kernelExpressions, kernelForms, planLoops } from "../loops.ts";
 import type { Loop } from "../loops.ts";
-import { bytesOf, kernelAccesses, strideOf } from "./accesses.ts";
+import { bytesOf, isUnsafe, kernelAccesses, strideOf } from "./accesses.ts";
 import type { Access } from "./accesses.ts";
 import { trafficOf } from "./coalescing.ts";
 import type { CudaTarget } from "./kernel-code.ts";
@@ -79,6 +79,9 @@ const ITEMS_ALONE = 2;
 const ITEMS_LEFT = 4;
 const ITEMS_SHARED = 16;
 const MOST_PARTS = 1024;
+/** Columns so short are one thread's each where they are so many per multiprocessor. */
+const SHORT_COLUMN = 32;
+const ROWS_ALONE = 512;
 
 /** How much of its memory traffic a kernel moves in neighbours along a loop. */
 function fastScore(accesses: readonly Access[], loop: Loop): number {
@@ -136,7 +139,10 @@ function chooseFast(
   return best?.fast ?? { loop: null, horizontal: false };
 }
 
-/** Elements of an access that one vector can hold: neighbours that never straddle its bytes. */
+/**
+ * Elements of an access that one vector can hold: neighbours that never straddle its bytes. Where
+ * the access reaches outside of its buffer, so do all of them or none.
+ */
 export function accessWidth(
   { value, form }: Pick<Access, "value" | "form">,
   vector: Loop | null,
@@ -145,11 +151,10 @@ export function accessWidth(
   alignment: number,
 ): number {
   if (vector === null || strideOf(form, vector) !== 1) return 1;
-  const [low, high] = formRange(form);
-  if (low < 0 || high >= numel(value.shape)) return 1;
   const bytes = dtypeBytes(value.dtype);
   const steps = [
     form.offset,
+    ...(isUnsafe(value, form) ? [numel(value.shape)] : []),
     ...loops.filter((loop) => loop !== vector).map((loop) => strideOf(form, loop)),
     ...form.terms.flatMap(({ axis, stride }) => (axis.dynamic === null ? [] : [stride])),
     Math.max(1, Math.floor(alignment / bytes)),
@@ -241,6 +246,8 @@ function shareRows(rowCount: number, itemCount: number, target: CudaTarget): Sha
 
 /** Columns: neighbouring threads work on neighbouring rows, and meet those that share theirs. */
 function shareColumns(rowCount: number, itemCount: number, target: CudaTarget): Shares {
+  const fillsCard = rowCount >= target.multiprocessors * ROWS_ALONE;
+  if (itemCount <= SHORT_COLUMN && fillsCard) return { group: 1, rows: THREADS, parts: 1 };
   const rows = Math.min(32, powerAtLeast(rowCount));
   const group = Math.min(THREADS / rows, powerAtLeast(divideUp(itemCount, ITEMS_LEFT)));
   if (group === 1) return { group, rows: THREADS, parts: 1 };

@@ -6,9 +6,9 @@ import type { Form } from "../affine.ts";
 import { formKey, normalizeForm } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
 import { phaseExpressions } from "../loops.ts";
-import { hasDynamic, isUnsafe } from "./expression-code.ts";
+import { hasDynamic } from "./expression-code.ts";
 import type { CudaTarget } from "./kernel-code.ts";
-import { strideOf } from "./accesses.ts";
+import { isUnsafe, strideOf } from "./accesses.ts";
 import { accessWidth } from "./kernel-plan.ts";
 import type { AlignmentOf, KernelPlan } from "./kernel-plan.ts";
 import { registerOf, registerType } from "./register-code.ts";
@@ -42,12 +42,14 @@ export interface StoragePlan {
   readonly meetings: ReadonlyMap<number, number>;
   readonly sharedBytes: number;
   readonly scratchBytes: number;
-  /** Whether loops over items are unrolled, because registers hold something for each. */
+  /** Whether loops over items are unrolled: registers hold something for each, or they are few. */
   readonly unrolled: boolean;
 }
 
 const SHARED_LIMIT = 48 << 10;
 const LONGEST_UNROLLED = 32;
+/** Items of a loop that is written out, so that their places are numbers. */
+const SHORT_LOOP = 16;
 const ALIGNMENT = 256;
 
 const registerBytes = (dtype: DType): number => (registerOf(dtype) === "f64" ? 8 : 4);
@@ -89,7 +91,11 @@ class StoragePlanner {
       used.has(id) ? this.stash(dtype) : ({ kind: "none" } as const),
     );
     const kept = this.keptRows();
-    const unrolled = kept.size > 0 || stashes.some((place) => place.kind === "register");
+    const isShort = this.plan.group === 1 && this.plan.rounds <= SHORT_LOOP;
+    const unrolled =
+      kept.size > 0 ||
+      stashes.some((place) => place.kind === "register") ||
+      (isShort && !this.kernel.sequential);
     const { shared, scratch } = this;
     return {
       stashes,

@@ -4,8 +4,8 @@ import { normalizeForm } from "../affine.ts";
 import type { Expression, Kernel, Statement } from "../kernel.ts";
 import { kernelExpressions } from "../loops.ts";
 import type { Loop } from "../loops.ts";
-import { strideOf } from "./accesses.ts";
-import { hasDynamic, isUnsafe } from "./expression-code.ts";
+import { isUnsafe, strideOf } from "./accesses.ts";
+import { hasDynamic } from "./expression-code.ts";
 
 type Load = Extract<Expression, { kind: "load" }>;
 type Store = Extract<Statement, { kind: "store" }>;

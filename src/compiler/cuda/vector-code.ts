@@ -1,9 +1,11 @@
 import { dtypeBytes } from "../../ir/dtype.ts";
+import { numel } from "../../ir/shape.ts";
 import { normalizeForm } from "../affine.ts";
 import type { Expression, Phase, Statement } from "../kernel.ts";
 import type { ExpressionCode } from "./expression-code.ts";
 import type { FunctionScope } from "./function-scope.ts";
 import type { Names } from "./names.ts";
+import { isUnsafe } from "./accesses.ts";
 import { registerType } from "./register-code.ts";
 import { accessKey } from "./storage-plan.ts";
 
@@ -98,9 +100,10 @@ export class VectorCode {
     const { name: base, readOnly } = this.scope.pointer(load.value);
     const read = readOnly ? "read" : "load";
     const bytes = width * dtypeBytes(load.dtype);
-    const at = `${base} + ${this.code.elementText(load.value, load.form, names, false)}`;
+    const place = this.place(load, names);
     const whole = (): void => {
-      const fetched = (lane: number): string => `${read}_v${bytes}(${at}${ahead(lane)})`;
+      const fetched = (lane: number): string =>
+        `${read}_v${bytes}(${base} + ${place(ahead(lane))})`;
       if (keep === null) {
         this.unpack(load, name, width, fetched);
         return;
@@ -117,10 +120,22 @@ export class VectorCode {
     text.block(`if (live == ${plan.lanes})`, whole);
     text.block("else", () => {
       text.pragma("#pragma unroll");
-      const element = `l < live ? ${read}_${load.dtype}(${at} + l) : 0`;
+      const element = `l < live ? ${read}_${load.dtype}(${base} + ${place(" + l")}) : 0`;
       text.add(`for (int l = 0; l < ${plan.lanes}; l++) ${name}[l] = ${element};`);
       if (keep !== null) this.pack(load.dtype, name, width, keep);
     });
+  }
+
+  /** Places so far ahead of a load's; around padding, where nobody looks, the first element's. */
+  private place({ value, form }: Load, names: Names): (ahead: string) => string {
+    const element = this.code.elementText(value, form, names, false);
+    if (!isUnsafe(value, normalizeForm(form))) return (more) => `${element}${more}`;
+    const { plan, text } = this.scope;
+    const at = this.scope.fresh("x");
+    text.add(`const ${plan.wide ? "i64" : "int"} ${at} = ${element};`);
+    const size = numel(value.shape);
+    const [type, limit] = plan.wide ? ["u64", `${size}ull`] : ["u32", `${size}u`];
+    return (more) => `((${type})(${at}${more}) < ${limit} ? ${at}${more} : 0)`;
   }
 
   private pack(dtype: string, name: string, width: number, word: (lane: number) => string): void {
