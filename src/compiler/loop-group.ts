@@ -44,11 +44,15 @@ export interface Member {
   /** Even times are inner phases, odd times run between them; see `availability`. */
   readonly time: number;
   readonly expression: Expression;
+  /** Loads in the expression. */
+  readonly loads: readonly Load[];
 }
 
+type Load = Extract<Expression, { kind: "load" }>;
+
 /** Loads in an expression. */
-export function loadsOf(expression: Expression): Extract<Expression, { kind: "load" }>[] {
-  const loads: Extract<Expression, { kind: "load" }>[] = [];
+export function loadsOf(expression: Expression): Load[] {
+  const loads: Load[] = [];
   walkExpressions([expression], (part) => {
     if (part.kind === "load") loads.push(part);
   });
@@ -111,8 +115,7 @@ export class LoopGroup {
     const group = LoopGroup.of(reduction.node, this.lowering.isValue, this.traits);
     group.members.clear();
     group.reads.clear();
-    if (other.anyReduction() === null && other.work() * ROW_SHARE > axesSize(group.innerAxes()))
-      return null;
+    if (other.anyReduction() === null && other.work() * ROW_SHARE > group.rowLength) return null;
     const nodes = [...this.members.keys(), ...other.members.keys()].sort((a, b) => a.id - b.id);
     return nodes.every((node) => group.tryAdd(node)) ? group : null;
   }
@@ -120,8 +123,7 @@ export class LoopGroup {
   /** Whether another group's values have as many elements as this nest has points or rows. */
   mayHold(other: LoopGroup): boolean {
     if (this.root !== null || other.root !== null) return false;
-    const points = axesSize(this.axes);
-    const rows = axesSize(this.outerAxes());
+    const { points, rows } = this;
     return [...other.members.values()].every(({ node, reduce }) => {
       const count = numel(reduce === null ? node.shape : node.src[0].shape);
       return count === points || (reduce === null && count === rows);
@@ -161,6 +163,22 @@ export class LoopGroup {
       if (!(error instanceof NeedsBuffer)) throw error;
       return false;
     }
+  }
+
+  /** Points of all axes. */
+  private get points(): number {
+    return axesSize(this.axes);
+  }
+
+  /** Points of the axes reductions fold. */
+  private get rowLength(): number {
+    return axesSize(this.reduced);
+  }
+
+  /** Points of the axes that are independent. */
+  private get rows(): number {
+    const { points, rowLength } = this;
+    return rowLength === 0 ? axesSize(this.outerAxes()) : points / rowLength;
   }
 
   /** Loop axes, outermost first, as they are split now. */
@@ -205,7 +223,7 @@ export class LoopGroup {
 
   private insert(member: Member): void {
     this.members.set(member.node, member);
-    for (const load of loadsOf(member.expression)) this.reads.add(load.value);
+    for (const load of member.loads) this.reads.add(load.value);
   }
 
   private lower(node: Node): Member | null {
@@ -230,20 +248,27 @@ export class LoopGroup {
       this.reduced = live;
     }
     const expression = this.lowering.value(source, coordinates);
-    return { node, level: "inner", reduce, expression, time: this.timeOf(expression, "inner") };
+    return this.member(node, "inner", reduce, expression);
   }
 
   private lowerElementwise(node: Node): Member | null {
     const count = numel(node.shape);
-    const all = this.leaves();
-    const outer = this.outerAxes();
-    const inner = count === axesSize(all);
-    if (!inner && count !== axesSize(outer)) return null;
-    const coordinates = this.coordinates(inner ? all : outer, node.shape);
+    const inner = count === this.points;
+    if (!inner && count !== this.rows) return null;
+    const coordinates = this.coordinates(inner ? this.leaves() : this.outerAxes(), node.shape);
     if (coordinates === null) return null;
     const expression = this.lowering.definition(node, coordinates);
-    const level = inner ? "inner" : "outer";
-    return { node, level, reduce: null, expression, time: this.timeOf(expression, level) };
+    return this.member(node, inner ? "inner" : "outer", null, expression);
+  }
+
+  private member(
+    node: Node,
+    level: Member["level"],
+    reduce: ReduceOp | null,
+    expression: Expression,
+  ): Member {
+    const loads = loadsOf(expression);
+    return { node, level, reduce, expression, loads, time: this.timeOf(loads, level) };
   }
 
   private coordinates(axes: readonly Axis[], shape: readonly number[]): Form[] | null {
@@ -263,12 +288,13 @@ export class LoopGroup {
   }
 
   private anyReduction(): Member | null {
-    return [...this.members.values()].find((member) => member.reduce !== null) ?? null;
+    for (const member of this.members.values()) if (member.reduce !== null) return member;
+    return null;
   }
 
-  private timeOf(expression: Expression, level: "inner" | "outer"): number {
+  private timeOf(loads: readonly Load[], level: "inner" | "outer"): number {
     let time = level === "inner" ? 0 : -1;
-    for (const load of loadsOf(expression)) {
+    for (const load of loads) {
       const member = this.members.get(load.value);
       if (member === undefined) continue;
       time = Math.max(time, availability(member, level));
@@ -279,7 +305,7 @@ export class LoopGroup {
 
   /** Members may only be read at the very point the loops are at. */
   private readsAligned(member: Member): boolean {
-    const aligned = (load: Extract<Expression, { kind: "load" }>): boolean => {
+    const aligned = (load: Load): boolean => {
       if (load.value === this.root)
         return formKey(load.form) === formKey(canonicalForm(this.leaves()));
       const source = this.members.get(load.value);
@@ -288,7 +314,7 @@ export class LoopGroup {
       if (whole && member.level === "outer") return false;
       return formKey(load.form) === formKey(this.memberForm(source));
     };
-    return loadsOf(member.expression).every(aligned);
+    return member.loads.every(aligned);
   }
 
   /** Length of the longest chain that computes an expression, members in place of their loads. */
@@ -304,16 +330,14 @@ export class LoopGroup {
 
   private worthAdding(member: Member): boolean {
     if (this.depthOf(member.expression) > DEPTH_LIMIT) return false;
-    const fresh = loadsOf(member.expression).filter((load) => !this.reads.has(load.value)).length;
+    const fresh = member.loads.filter((load) => !this.reads.has(load.value)).length;
     if (this.reads.size + fresh > LOAD_LIMIT) return false;
-    const inner = axesSize(this.innerAxes());
-    const outer = axesSize(this.outerAxes());
-    const total = inner * outer;
-    if (total <= this.traits.shortNest || this.reduced.length === 0) return true;
-    if (outer < this.traits.fewestRows) return false;
+    const { points, rowLength, rows } = this;
+    if (points <= this.traits.shortNest || this.reduced.length === 0) return true;
+    if (rows < this.traits.fewestRows) return false;
     const phases = Math.max(member.time, ...[...this.members.values()].map((m) => m.time));
-    if (phases >= 2 && inner > this.traits.longestColumn && this.reducesColumns()) return false;
-    return phases < 2 || inner <= ROW_LIMIT;
+    if (phases >= 2 && rowLength > this.traits.longestColumn && this.reducesColumns()) return false;
+    return phases < 2 || rowLength <= ROW_LIMIT;
   }
 }
 
