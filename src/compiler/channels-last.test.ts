@@ -2,12 +2,15 @@ import { describe, expect, it } from "vitest";
 import { ReferenceBackend } from "../backends/reference/backend.ts";
 import {
   add,
+  cast,
   conv,
   convInputGrad,
   convWeightGrad,
   expand,
   extremum,
+  gather,
   input,
+  iota,
   mul,
   pad,
   reduceSum,
@@ -45,6 +48,20 @@ function block(): Graph {
   return { inputs: [x, w, v, scale], outputs: [last, gradient, kernel] };
 }
 
+/** Every second row and column of a product, weighted by its place, and a product of that. */
+function lookups(): Graph {
+  const x = placeholder([2, 4, 6, 6]);
+  const [w, v] = [placeholder([4, 4, 3, 3]), placeholder([3, 4, 3, 3])];
+  const along = (line: Node, dim: number, shape: readonly number[]): Node =>
+    expand(reshape(line, [1, 1, dim === 2 ? 3 : 1, dim === 3 ? 3 : 1]), shape);
+  const place = iota([3], 0);
+  const rows = gather(conv(x, w, same), along(add(place, place), 2, [2, 4, 3, 6]), 2);
+  const both = gather(rows, along(add(place, place), 3, [2, 4, 3, 3]), 3);
+  const sums = add(along(place, 2, both.shape), along(place, 3, both.shape));
+  const weighted = mul(both, cast(sums, "f32"));
+  return { inputs: [x, w, v], outputs: [conv(weighted, v, same)] };
+}
+
 function run(graph: Graph, data: readonly Float32Array[]): Float32Array[] {
   const backend = new ReferenceBackend();
   const program = backend.compile(graph);
@@ -64,8 +81,8 @@ const values = (node: Node): Float32Array =>
   Float32Array.from({ length: numel(node.shape) }, (_, i) => Math.sin(i * 1.7 + node.shape.length));
 
 describe("preferChannelsLast", () => {
-  it("computes the same", () => {
-    const graph = block();
+  it.each([block, lookups])("computes the same", (build) => {
+    const graph = build();
     const moved = simplify(preferChannelsLast(graph, traits));
     verifyGraph(moved, "preferChannelsLast");
     const plain = { inputs: moved.inputs, outputs: rewrite(moved.outputs, withChannelsFirst) };
@@ -76,8 +93,8 @@ describe("preferChannelsLast", () => {
     });
   });
 
-  it("leaves no permutation between convolutions", () => {
-    const { inputs, outputs } = block();
+  it.each([block, lookups])("leaves no permutation between convolutions", (build) => {
+    const { inputs, outputs } = build();
     const moved = simplify(preferChannelsLast({ inputs, outputs: [outputs[0]] }, traits));
     const perms = topologicalOrder(moved.outputs).filter((node) => node.op === "permute");
     // The image, two kernels, and the result.

@@ -36,6 +36,8 @@ class LayoutPass {
   private readonly traits: DeviceTraits;
   /** Permutations this pass has made and may move. */
   private readonly moving: Set<Node> = new Set();
+  /** What arithmetic became under a permutation; null if it cannot be pulled. */
+  private readonly pulled: Map<Node, { perm: Permutation; result: Node | null }> = new Map();
 
   constructor(traits: DeviceTraits) {
     this.traits = traits;
@@ -78,6 +80,7 @@ class LayoutPass {
       }
       case "reduce":
       case "movement":
+      case "index":
         return this.movedView(node, perm);
       default:
         return null;
@@ -129,6 +132,11 @@ class LayoutPass {
         const src = this.pullAll(node.src, perm);
         if (src === null) return null;
         return this.outside(makeNode("concat", src, { dim: perm[node.attrs.dim] }), perm);
+      }
+      case "gather": {
+        const src = this.pullAll(node.src, perm);
+        if (src === null) return null;
+        return this.outside(makeNode("gather", src, { dim: perm[node.attrs.dim] }), perm);
       }
       default:
         return null;
@@ -183,9 +191,20 @@ class LayoutPass {
     if (x.shape.length !== perm.length) return null;
     const shape = before(x.shape, perm);
     if (numel(x.shape) === Math.max(1, ...x.shape)) return reshape(x, shape);
+    if (opClass[x.op] === "elementwise") return this.pullPlaces(x, perm);
     if (x.op !== "expand") return null;
     const source = this.pull(x.src[0], perm);
     return source === null ? null : expand(source, shape);
+  }
+
+  /** {@link pull} of arithmetic on what costs nothing itself, such as places. */
+  private pullPlaces(x: Node, perm: Permutation): Node | null {
+    const known = this.pulled.get(x);
+    if (known !== undefined && samePermutation(known.perm, perm)) return known.result;
+    const src = this.pullAll(x.src, perm);
+    const result = src === null ? null : rebuilt(x, src, x.attrs);
+    this.pulled.set(x, { perm, result });
+    return result;
   }
 }
 

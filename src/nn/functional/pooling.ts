@@ -1,3 +1,4 @@
+import { gathersFast } from "../../tensor/device.ts";
 import * as adaptive from "../../tensor/ops/adaptive-pooling.ts";
 import * as unpooling from "../../tensor/ops/max-unpooling.ts";
 import * as ops from "../../tensor/ops/pooling.ts";
@@ -93,6 +94,14 @@ function maxPooling(values: ValuesPooling, both: MaxPoolingWithIndices): MaxPool
   return pool as MaxPooling;
 }
 
+/** Max pooling whose gradient is looked up where the device does that well. */
+function lookedUp(
+  op: (x: Node, kernelSize: Sizes, options?: ops.MaxPoolOptions, gathers?: boolean) => Node,
+): ValuesPooling {
+  return (x, kernelSize, options) =>
+    derive([x], op(x.node, kernelSize, options, gathersFast(x.device)));
+}
+
 type ValuesPooling = (x: Tensor, kernelSize: Sizes, options?: ops.MaxPoolOptions) => Tensor;
 
 function adaptiveMaxPooling(
@@ -118,19 +127,19 @@ function unpool(
 export const maxPool1dWithIndices: MaxPoolingWithIndices = withIndices(ops.maxPool1dWithIndices);
 
 /** Maximum of sliding windows over [N, C, L]. */
-export const maxPool1d: MaxPooling = maxPooling(unary(ops.maxPool1d), maxPool1dWithIndices);
+export const maxPool1d: MaxPooling = maxPooling(lookedUp(ops.maxPool1d), maxPool1dWithIndices);
 
 /** Maxima of sliding windows over [N, C, H, W] and their flat places. */
 export const maxPool2dWithIndices: MaxPoolingWithIndices = withIndices(ops.maxPool2dWithIndices);
 
 /** Maximum of sliding windows over [N, C, H, W]. */
-export const maxPool2d: MaxPooling = maxPooling(unary(ops.maxPool2d), maxPool2dWithIndices);
+export const maxPool2d: MaxPooling = maxPooling(lookedUp(ops.maxPool2d), maxPool2dWithIndices);
 
 /** Maxima of sliding windows over [N, C, D, H, W] and their flat places. */
 export const maxPool3dWithIndices: MaxPoolingWithIndices = withIndices(ops.maxPool3dWithIndices);
 
 /** Maximum of sliding windows over [N, C, D, H, W]. */
-export const maxPool3d: MaxPooling = maxPooling(unary(ops.maxPool3d), maxPool3dWithIndices);
+export const maxPool3d: MaxPooling = maxPooling(lookedUp(ops.maxPool3d), maxPool3dWithIndices);
 
 /** Mean of sliding windows over [N, C, L]. */
 export const avgPool1d: AvgPooling = unary(ops.avgPool1d);

@@ -8,6 +8,7 @@ import { formatShape } from "../../ir/shape.ts";
 import { relu } from "./activation.ts";
 import { abs, div, mul, pow, sign } from "./arithmetic.ts";
 import { inComputeDType } from "./operands.ts";
+import { hasFewWindows, withLookedUpWindows } from "./pooling-adjoint.ts";
 import type { ValuesAndIndices } from "./reduce.ts";
 import type { Sizes } from "./spatial.ts";
 import { perDim, withBatch } from "./spatial.ts";
@@ -125,11 +126,27 @@ export function lowest(dtype: DType): number {
   return dtype === "i32" ? -(2 ** 31) : dtype === "i8" ? -128 : 0;
 }
 
-function maxPool(dims: number, x: Node, kernelSize: Sizes, options: MaxPoolOptions): Node {
+/** Whether elements lie in several windows, and can find all of them. */
+function looksUpWindows(x: Node, windows: Windows): boolean {
+  const overlaps = windows.size.some((n, i) => n > windows.stride[i]);
+  const isDense = windows.dilation.every((step) => step === 1);
+  return isFloat(x.dtype) && overlaps && isDense && hasFewWindows(windows);
+}
+
+function maxPool(
+  dims: number,
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions,
+  gathers: boolean,
+): Node {
   const op = `maxPool${dims}d`;
   return withBatch(op, x, dims, (batch) => {
     const windows = planWindows(op, batch, kernelSize, options);
-    return foldWindows(batch, windows, lowest(x.dtype), maxOver);
+    const filler = lowest(x.dtype);
+    const maxima = foldWindows(batch, windows, filler, maxOver);
+    if (!gathers || !looksUpWindows(batch, windows)) return maxima;
+    return withLookedUpWindows(maxima, batch, windows, (y) => slide(y, windows, filler));
   });
 }
 
@@ -171,7 +188,7 @@ function maxPoolWithIndices(
   options: MaxPoolOptions,
 ): ValuesAndIndices {
   return {
-    values: maxPool(dims, x, kernelSize, options),
+    values: maxPool(dims, x, kernelSize, options, false),
     indices: maxPoolPlaces(dims, x, kernelSize, options),
   };
 }
@@ -204,18 +221,33 @@ export function maxPool3dWithIndices(
 }
 
 /** Maximum of sliding windows over [N, C, L]; the first of equal elements gets the gradient. */
-export function maxPool1d(x: Node, kernelSize: Sizes, options: MaxPoolOptions = {}): Node {
-  return maxPool(1, x, kernelSize, options);
+export function maxPool1d(
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions = {},
+  gathers: boolean = false,
+): Node {
+  return maxPool(1, x, kernelSize, options, gathers);
 }
 
 /** Maximum of sliding windows over [N, C, H, W]; the first of equal elements gets the gradient. */
-export function maxPool2d(x: Node, kernelSize: Sizes, options: MaxPoolOptions = {}): Node {
-  return maxPool(2, x, kernelSize, options);
+export function maxPool2d(
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions = {},
+  gathers: boolean = false,
+): Node {
+  return maxPool(2, x, kernelSize, options, gathers);
 }
 
 /** Maximum of sliding windows over [N, C, D, H, W]. */
-export function maxPool3d(x: Node, kernelSize: Sizes, options: MaxPoolOptions = {}): Node {
-  return maxPool(3, x, kernelSize, options);
+export function maxPool3d(
+  x: Node,
+  kernelSize: Sizes,
+  options: MaxPoolOptions = {},
+  gathers: boolean = false,
+): Node {
+  return maxPool(3, x, kernelSize, options, gathers);
 }
 
 /**
