@@ -49,6 +49,10 @@ describe.skipIf(emulatorObstacle() !== null)("memory of a card", () => {
     return buffer;
   };
 
+  it("is as large as the driver says", () => {
+    expect(backend.memoryBytes).toBe(64 * MEGABYTE);
+  });
+
   it("hands out the block freed last, and only to requests of its size", () => {
     const [first, second] = [backend.allocate(5000), backend.allocate(5000)];
     const addresses = [addressOf(first), addressOf(second)];
