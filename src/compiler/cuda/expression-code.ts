@@ -160,11 +160,11 @@ export class ExpressionCode {
     // One address per place, instead of an addition of 64 bits per term.
     const single = hasDynamic(form) && !plan.wide ? `(${element})` : element;
     if (!isUnsafe(value, form)) return `${read}(${name} + ${single})`;
-    // Around padding: what lies outside is not read, and nobody looks at its value.
+    // Around padding, where nobody looks at the value, another is read: that takes no branch.
     const at = fresh("x");
     text.add(`const ${plan.wide ? "i64" : "int"} ${at} = ${element};`);
     const inside = plan.wide ? `(u64)${at} < ${size}ull` : `(u32)${at} < ${size}u`;
-    return `${inside} ? ${read}(${name} + ${at}) : ${constantText(value.dtype, 0)}`;
+    return `${read}(${name} + (${inside} ? ${at} : 0))`;
   }
 }
 

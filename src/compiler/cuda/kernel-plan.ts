@@ -69,6 +69,10 @@ const THREADS = 256;
 /** Widest vector a thread loads at once. */
 const VECTOR_BYTES = 16;
 const MOST_LANES = 8;
+/** What a thread should store at least. */
+const WORD_BYTES = 4;
+/** Elements so far apart share lines of the cache. */
+const FEW_APART = 8;
 /** Blocks per multiprocessor that keep the memory busy. */
 const BLOCKS_WANTED = 4;
 /** Items per thread of a row that registers can keep between phases. */
@@ -164,6 +168,21 @@ export function accessWidth(
   return width;
 }
 
+/**
+ * Whether most of what is loaded are elements a few apart: threads that are vectors apart would
+ * each touch other lines of the cache.
+ */
+function isMostlyStrided(accesses: readonly Access[], vector: Loop): boolean {
+  const loads = accesses.filter(({ isStore }) => !isStore);
+  const isApart = ({ form }: Access): boolean => {
+    const stride = Math.abs(strideOf(form, vector));
+    return stride > 1 && stride <= FEW_APART;
+  };
+  const bytes = (list: readonly Access[]): number =>
+    list.reduce((sum, access) => sum + bytesOf(access), 0);
+  return bytes(loads.filter(isApart)) * 2 > bytes(loads);
+}
+
 function chooseLanes(
   kernel: Kernel,
   accesses: readonly Access[],
@@ -181,6 +200,7 @@ function chooseLanes(
     accessWidth(access, vector, loops, wanted, alignmentOf(access.value)),
   );
   let lanes = Math.max(1, ...widths);
+  if (isMostlyStrided(large, vector)) lanes = Math.min(lanes, Math.max(1, WORD_BYTES / smallest));
   while (lanes > 1 && vector.size < lanes) lanes /= 2;
   return lanes;
 }
