@@ -8,6 +8,7 @@ import {
   makeAxis,
   normalizeForm,
 } from "../affine.ts";
+import { rangeOf } from "../index-range.ts";
 import type { Expression, Statement } from "../kernel.ts";
 import { foldScalars } from "../simplify.ts";
 
@@ -118,8 +119,10 @@ export class Specialization {
 
   private fold(expression: Apply): Expression {
     const { op, operands, dtype } = expression;
-    if (isWhole(expression)) return this.foldWhole(expression);
     const [first] = operands;
+    if (op === "where" && first.kind === "constant") return operands[first.value === 0 ? 2 : 1];
+    if (dtype === "bool") return foldTruth(expression);
+    if (isWhole(expression)) return this.foldWhole(expression);
     if (op === "cast" && first.kind === "constant" && isWhole(first)) {
       if (dtype === "f32") return { kind: "constant", dtype, value: Math.fround(first.value) };
       if (dtype === "f64") return { kind: "constant", dtype, value: first.value };
@@ -174,6 +177,34 @@ export class Specialization {
       default:
         return `${kind} ${dtype} ${expression.id}`;
     }
+  }
+}
+
+/** A comparison, or what is left of it. */
+function foldTruth(expression: Apply): Expression {
+  const value = truthOf(expression);
+  if (value !== null) return { kind: "constant", dtype: "bool", value };
+  if (expression.op !== "and") return expression;
+  const isTrue = (part: Expression): boolean => part.kind === "constant" && part.value === 1;
+  const left = expression.operands.filter((part) => !isTrue(part));
+  return left.length === 1 ? left[0] : expression;
+}
+
+/** Whether a comparison is true (1) or false (0) whatever is computed; null if that depends. */
+function truthOf({ op, operands }: Apply): number | null {
+  const [a, b] = operands.map(rangeOf);
+  if (a == null || b == null) return null;
+  switch (op) {
+    case "lt":
+      return a[1] < b[0] ? 1 : a[0] >= b[1] ? 0 : null;
+    case "le":
+      return a[1] <= b[0] ? 1 : a[0] > b[1] ? 0 : null;
+    case "eq":
+      return a[1] < b[0] || b[1] < a[0] ? 0 : null;
+    case "and":
+      return a[1] === 0 || b[1] === 0 ? 0 : a[0] === 1 && b[0] === 1 ? 1 : null;
+    default:
+      return null;
   }
 }
 

@@ -5,7 +5,7 @@ import { isFloat, promote } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { formatShape } from "../../ir/shape.ts";
 import { computeDType } from "./operands.ts";
-import { cubic } from "./resample-kernels.ts";
+import { clampIndex, cubic } from "./resample-kernels.ts";
 
 /** What {@link gridSample} sees outside x. */
 export type GridPadding = "zeros" | "border" | "reflection";
@@ -74,7 +74,7 @@ function lookUp(x: Node, taps: readonly Tap[], isPadded: boolean): Node {
     const most = like(tap.at, sizes[i] - 1);
     const isInside = both(lessEqual(like(tap.at, 0), tap.at), lessEqual(tap.at, most));
     inside = inside === null ? isInside : both(inside, isInside);
-    const safe = ir.cast(ir.where(isInside, tap.at, like(tap.at, 0)), "i32");
+    const safe = clampIndex(ir.cast(tap.at, "i32"), sizes[i]);
     index = index === null ? safe : ir.add(ir.mul(index, like(safe, sizes[i])), safe);
     if (tap.weight !== null) weight = weight === null ? tap.weight : ir.mul(weight, tap.weight);
   });
