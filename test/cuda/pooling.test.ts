@@ -27,7 +27,10 @@ const pooled =
 describe("pooling over neighbouring channels", () => {
   it.skipIf(emulatorObstacle() !== null).each([8, 12, 13, 64])("of %i", (channels) => {
     for (const dtype of ["f32", "bf16", "f64"] as const) {
-      for (const shape of [[2, 17, 20, channels], [8, 32, 32, channels]]) {
+      for (const shape of [
+        [2, 17, 20, channels],
+        [8, 32, 32, channels],
+      ]) {
         const built = buildCase({ build: pooled(shape) }, dtype);
         expect(() => expectKernelsAgree(built)).not.toThrow();
       }
