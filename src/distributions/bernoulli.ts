@@ -206,7 +206,7 @@ export class Binomial extends ChanceDistribution {
   /** The one count, known without reading if a number was given. */
   readonly #count: number | undefined;
 
-  /** @param options - `probs` or `logits`. */
+  /** @param probs - as a value, or `probs` or `logits` as an option. */
   constructor(
     totalCount: TensorLike,
     probs: TensorLike | ChanceOptions,

@@ -16,7 +16,7 @@ import { broadcastParameters } from "./shapes.ts";
 export class NegativeBinomial extends ChanceDistribution {
   readonly totalCount: Tensor;
 
-  /** @param options - `probs` or `logits` of success. */
+  /** @param probs - of success, as a value, or `probs` or `logits` as an option. */
   constructor(
     totalCount: TensorLike,
     probs: TensorLike | ChanceOptions,

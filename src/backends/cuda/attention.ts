@@ -105,7 +105,7 @@ export interface AttentionSearch {
  * Calls `use` with the engines for a call, best first by the library's judgement, and the tensors
  * they want in memory. Engines must be made plans, or disposed of, before it returns.
  */
-export function withAttentionEngines<T>(
+function withAttentionEngines<T>(
   library: Cudnn,
   call: AttentionCall,
   { sums, device = "handle" }: AttentionSearch,
