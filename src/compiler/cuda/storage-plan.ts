@@ -5,7 +5,7 @@ import type { Node } from "../../ir/node.ts";
 import type { Form } from "../affine.ts";
 import { formKey, normalizeForm } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
-import { phaseExpressions } from "../loops.ts";
+import { kernelExpressions, phaseExpressions } from "../loops.ts";
 import { hasDynamic } from "./expression-code.ts";
 import type { CudaTarget } from "./kernel-code.ts";
 import { isUnsafe, strideOf } from "./accesses.ts";
@@ -50,6 +50,8 @@ const SHARED_LIMIT = 48 << 10;
 const LONGEST_UNROLLED = 32;
 /** Items of a loop that is written out, so that their places are numbers. */
 const SHORT_LOOP = 16;
+/** Values a loop that is written out may have. */
+const SHORT_TEXT = 512;
 const ALIGNMENT = 256;
 
 const registerBytes = (dtype: DType): number => (registerOf(dtype) === "f64" ? 8 : 4);
@@ -91,11 +93,8 @@ class StoragePlanner {
       used.has(id) ? this.stash(dtype) : ({ kind: "none" } as const),
     );
     const kept = this.keptRows();
-    const isShort = this.plan.group === 1 && this.plan.rounds <= SHORT_LOOP;
     const unrolled =
-      kept.size > 0 ||
-      stashes.some((place) => place.kind === "register") ||
-      (isShort && !this.kernel.sequential);
+      kept.size > 0 || stashes.some((place) => place.kind === "register") || this.isShort();
     const { shared, scratch } = this;
     return {
       stashes,
@@ -106,6 +105,13 @@ class StoragePlanner {
       scratchBytes: scratch,
       unrolled,
     };
+  }
+
+  /** Whether a thread's loops are worth writing out: few items, and not much to do for each. */
+  private isShort(): boolean {
+    const { group, rounds } = this.plan;
+    if (group > 1 || rounds > SHORT_LOOP || this.kernel.sequential) return false;
+    return rounds * kernelExpressions(this.kernel).length <= SHORT_TEXT;
   }
 
   private usedStashes(): Set<number> {
