@@ -183,7 +183,7 @@ describe.skipIf(emulatorObstacle() !== null)("failures on the device", () => {
       source:
         "typedef struct { unsigned long long w[1]; } words;\n" +
         'extern "C" __global__ void k(const __grid_constant__ words w) {\n' +
-        "  ((int *)w.w[0])[1 << 20] = 1;\n}\n",
+        "  ((int *)w.w[0])[1 << 9] = 1;\n}\n",
       launches: [
         {
           kind: "kernel",
