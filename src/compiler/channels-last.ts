@@ -6,7 +6,6 @@ import type { Node, NodeOf } from "../ir/node.ts";
 import { makeNode } from "../ir/node.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
-import type { DeviceTraits } from "./device-traits.ts";
 
 type Convolution = NodeOf<"conv" | "convInputGrad" | "convWeightGrad">;
 type Permutation = readonly number[];
@@ -33,19 +32,19 @@ function isConvolution(node: Node): node is Convolution {
  * until it meets the next convolution's and both vanish.
  */
 class LayoutPass {
-  private readonly traits: DeviceTraits;
+  private readonly prefers: (node: Node) => boolean;
   /** Permutations this pass has made and may move. */
   private readonly moving: Set<Node> = new Set();
   /** What arithmetic became under a permutation; null if it cannot be pulled. */
   private readonly pulled: Map<Node, { perm: Permutation; result: Node | null }> = new Map();
 
-  constructor(traits: DeviceTraits) {
-    this.traits = traits;
+  constructor(prefers: (node: Node) => boolean) {
+    this.prefers = prefers;
   }
 
   readonly visit = (node: Node): Node => {
     if (isConvolution(node)) {
-      return this.traits.prefersChannelsLast(node) ? this.convolution(node) : node;
+      return this.prefers(node) ? this.convolution(node) : node;
     }
     const source = node.src.find((operand) => this.moving.has(operand));
     if (source?.op !== "permute") return node;
@@ -226,9 +225,9 @@ function lastOf(node: Convolution, a: Node, b: Node): Node {
   }
 }
 
-/** Rewrites convolutions to the layout the device prefers; a no-op where it has no preference. */
-export function preferChannelsLast(graph: Graph, traits: DeviceTraits): Graph {
-  const pass = new LayoutPass(traits);
+/** Gives those convolutions the layout that `prefers` holds for. */
+export function preferChannelsLast(graph: Graph, prefers: (node: Node) => boolean): Graph {
+  const pass = new LayoutPass(prefers);
   return { inputs: graph.inputs, outputs: rewrite(graph.outputs, pass.visit) };
 }
 

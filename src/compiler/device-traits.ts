@@ -1,3 +1,4 @@
+import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import type { StridedView } from "./lower.ts";
 
@@ -13,8 +14,8 @@ export interface DeviceTraits {
   readonly hasContraction: (node: Node) => boolean;
   /** Whether convolutions that are expanded become products, whose operands are patches in memory. */
   readonly convolvesByProducts: boolean;
-  /** Whether a convolution should see channels as the last dim. */
-  readonly prefersChannelsLast: (node: Node) => boolean;
+  /** A pass that lays images out as the device reads them fastest; what has none does not load it. */
+  readonly layOut: ((graph: Graph) => Graph) | null;
   /** Whether attention or its gradient is one call; else it is composed. */
   readonly hasAttention: (node: Node) => boolean;
   /** Whether scatters of whole rows are steps of their own, over buffers. */
@@ -51,7 +52,7 @@ export const wasmTraits: DeviceTraits = {
   splitsReductions: true,
   hasContraction: (node) => node.dtype === "f32",
   convolvesByProducts: false,
-  prefersChannelsLast: () => false,
+  layOut: null,
   hasAttention: () => false,
   hasRowScatter: false,
   readsView: () => true,

@@ -1,7 +1,6 @@
 import { assign } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { rewrite, verifyGraph } from "../ir/graph.ts";
-import { preferChannelsLast } from "./channels-last.ts";
 import { wasmTraits } from "./device-traits.ts";
 import type { DeviceTraits } from "./device-traits.ts";
 import { fuse } from "./fuse.ts";
@@ -46,7 +45,7 @@ export function planProgram(graph: Graph, options: PlanOptions = {}): Schedule {
   const tidy = check(tidyLoops(assignLast(check(graph, "tracing"))), "tidyLoops");
   const simple = check(simplify(tidy), "simplify");
   const legal = check(legalize(simple, traits), "legalize");
-  const laid = check(preferChannelsLast(legal, traits), "preferChannelsLast");
+  const laid = traits.layOut === null ? legal : check(traits.layOut(legal), "layOut");
   const cut = traits.splitsReductions ? check(splitReductions(laid), "splitReductions") : laid;
   const last = check(simplify(cut), "simplify again");
   const planBody = (body: Graph): Schedule => planProgram(body, options);

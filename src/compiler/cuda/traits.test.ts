@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as b from "../../ir/build.ts";
 import type { DType } from "../../ir/dtype.ts";
+import { topologicalOrder } from "../../ir/graph.ts";
 import type { CudaTarget } from "./kernel-code.ts";
 import { cudaTraits } from "./traits.ts";
 
@@ -43,8 +44,13 @@ describe("what is planned for a card", () => {
 
   it("channels are last where tensor cores take the dtype", () => {
     const last = (allowTf32: boolean) => {
-      const { prefersChannelsLast } = cudaTraits(target, allowTf32);
-      return where((dtype) => prefersChannelsLast(convolution(dtype)));
+      const { layOut } = cudaTraits(target, allowTf32);
+      return where((dtype) => {
+        const inside = layOut?.({ inputs: [], outputs: [convolution(dtype)] }).outputs ?? [];
+        return topologicalOrder(inside).some(
+          (node) => node.op === "conv" && node.attrs.channelsLast === true,
+        );
+      });
     };
     expect(last(false)).toEqual(["f16", "bf16"]);
     expect(last(true)).toEqual(["f32", "f16", "bf16"]);

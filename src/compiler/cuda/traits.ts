@@ -1,4 +1,5 @@
 import type { Node } from "../../ir/node.ts";
+import { preferChannelsLast } from "../channels-last.ts";
 import type { DeviceTraits } from "../device-traits.ts";
 import { hasAttentionKernel } from "./attention-kernel.ts";
 import { addsBias, isLibraryConvolution, isMatmulReady } from "./contraction-calls.ts";
@@ -6,6 +7,8 @@ import type { CudaTarget } from "./kernel-code.ts";
 
 /** CUDA cards: plenty of arithmetic against memory, and products that stand alone. */
 export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits {
+  const onTensorCores = ({ dtype }: Node): boolean =>
+    dtype === "f16" || dtype === "bf16" || (dtype === "f32" && allowTf32);
   return {
     takesEpilogue: () => false,
     addsBias: (root: Node) => addsBias(root, target),
@@ -14,8 +17,7 @@ export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits 
     hasContraction: (node: Node) => node.op === "dot" || isLibraryConvolution(node, target),
     convolvesByProducts: true,
     // Tensor cores read channels; cuDNN would transpose the image first.
-    prefersChannelsLast: ({ dtype }) =>
-      dtype === "f16" || dtype === "bf16" || (dtype === "f32" && allowTf32),
+    layOut: (graph) => preferChannelsLast(graph, onTensorCores),
     hasAttention: hasAttentionKernel,
     hasRowScatter: true,
     readsView: isMatmulReady,
