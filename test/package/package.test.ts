@@ -13,7 +13,7 @@ import { manifest, root, type Consumer } from "./consumer.ts";
  * 2026-11-23: one layer counts, not all of `athanor/nn`: pages import what they use.
  */
 const gzipCeilings: readonly (readonly [code: string, ceiling: number])[] = [
-  ['import { Linear } from "athanor/nn"; console.log(Linear);', 110_000],
+  ['import { Linear } from "athanor/nn"; console.log(Linear);', 112_000],
   ['import { Tensor, jit } from "athanor"; console.log(Tensor, jit);', 110_000],
 ];
 
