@@ -72,7 +72,7 @@ export function resolveDevice(name: DeviceName | undefined): DeviceName {
   if (name === undefined) return defaultDevice();
   if (name === "auto") return bestDevice();
   if (name === "cuda:0") return resolveDevice("cuda");
-  if (!factories.has(name) && !addCard(name)) {
+  if (factoryOf(name) === null) {
     const known = deviceNames().join(", ");
     throw new DeviceError(`device: must be one of ${known} or auto, got "${name}"`);
   }
@@ -85,13 +85,12 @@ function bestDevice(): DeviceName {
   return preference.find((device) => factories.has(device)) ?? "reference";
 }
 
-/** Adds `cuda:1` and so on to the table when they are first named; whether the name is one. */
-function addCard(name: DeviceName): boolean {
+/** How a device is made; `cuda:1` and so on are not in the table. Null if the name is none. */
+function factoryOf(name: DeviceName): DeviceFactory | null {
+  const known = factories.get(name);
+  if (known !== undefined) return known;
   const ordinal = /^cuda:(\d+)$/.exec(name)?.[1];
-  const factory = ordinal === undefined ? null : cardFactory(Number(ordinal));
-  if (factory === null) return false;
-  factories.set(name, factory);
-  return true;
+  return ordinal === undefined ? null : cardFactory(Number(ordinal));
 }
 
 /** Device of tensors that name none. */
@@ -109,7 +108,7 @@ export function setDefaultDevice(name: DeviceName): void {
 export function backendOf(name: DeviceName): Backend {
   const running = backends.get(name);
   if (running !== undefined) return running;
-  const create = factories.get(resolveDevice(name))?.create;
+  const create = factoryOf(resolveDevice(name))?.create;
   if (create === undefined) {
     throw new DeviceError(
       `device: ${name} loads asynchronously; await init({ device: "${name}" })`,
@@ -136,7 +135,7 @@ export async function startDevice(name: DeviceName, options: DeviceOptions): Pro
 }
 
 async function begin(name: DeviceName, options: DeviceOptions): Promise<Backend> {
-  const { create, load } = factories.get(resolveDevice(name)) ?? {};
+  const { create, load } = factoryOf(resolveDevice(name)) ?? {};
   const started = load === undefined ? Promise.resolve(create?.(options)) : load(options);
   const registered = started.then((backend) => {
     if (backend === undefined) throw new DeviceError(`device: ${name} cannot be started here`);

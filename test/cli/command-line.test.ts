@@ -30,6 +30,16 @@ describe("parseFlags", () => {
 });
 
 describe("athanor", () => {
+  it.each(["digits", "gpt"])(
+    "train %s says in a line what is missing for a card",
+    async (model) => {
+      // No machine has so many cards, and most have no driver.
+      const { code, out, error } = await athanor("train", model, "--device", "cuda:99");
+      expect([code, out]).toEqual([1, ""]);
+      expect(error).toMatch(/^athanor: cuda: [^\n]* must [^\n]*, got[^\n]*; [^\n]*\n$/);
+    },
+  );
+
   it.each([["--help"], ["-h"], ["help"]])("teaches with %s", async (...args) => {
     const { code, out, error } = await athanor(...args);
     expect([code, error]).toEqual([0, ""]);
