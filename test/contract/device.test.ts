@@ -11,5 +11,8 @@ const [part, of] = (process.env["ATHANOR_CONTRACT_PART"] ?? "0/1").split("/").ma
 
 describe.skipIf(!device.startsWith("cuda"))("on a card (ATHANOR_CONTRACT_DEVICE=cuda)", () => {
   const ordinal = Number(device.split(":")[1] ?? 0);
-  backendContract(device, () => createCudaBackend({ ordinal, verify: true, checksAtOnce: true }), { part, of });
+  backendContract(device, () => createCudaBackend({ ordinal, verify: true, checksAtOnce: true }), {
+    part,
+    of,
+  });
 });
