@@ -3,11 +3,11 @@ import {
   axisForm,
   combineForms,
   divideForm,
-  formKey,
   formRange,
   makeAxis,
   normalizeForm,
 } from "../affine.ts";
+import { ExpressionTable } from "../expression-table.ts";
 import { rangeOf } from "../index-range.ts";
 import type { Expression, Statement } from "../kernel.ts";
 import { foldScalars } from "../simplify.ts";
@@ -25,8 +25,7 @@ const isWhole = ({ dtype }: Expression): boolean => dtype === "i32" || dtype ===
 export class Specialization {
   private readonly axis: Axis;
   private readonly coarse: Form;
-  private readonly interned: Map<string, Expression> = new Map();
-  private readonly ids: Map<Expression, number> = new Map();
+  private readonly table: ExpressionTable = new ExpressionTable();
   private readonly axes: Map<string, Axis> = new Map();
   /** The forms of linear expressions. */
   private readonly forms: Map<Expression, Form> = new Map();
@@ -45,7 +44,7 @@ export class Specialization {
     const visit = (expression: Expression): Expression => {
       const known = memo.get(expression);
       if (known !== undefined) return known;
-      const result = this.intern(this.rebuild(expression, value, visit));
+      const result = this.table.intern(this.rebuild(expression, value, visit));
       memo.set(expression, result);
       return result;
     };
@@ -68,7 +67,7 @@ export class Specialization {
   }
 
   private dynamicAxis(axis: Axis, dynamic: Expression): Axis {
-    const key = `${this.ids.get(dynamic)} ${axis.size} ${axis.checked}`;
+    const key = `${this.table.idOf(dynamic)} ${axis.size} ${axis.checked}`;
     const known = this.axes.get(key) ?? makeAxis(axis.size, dynamic, axis.checked);
     this.axes.set(key, known);
     return known;
@@ -106,7 +105,7 @@ export class Specialization {
 
   /** A linear expression of whole numbers. */
   private linear(dtype: Expression["dtype"], form: Form): Expression {
-    const result = this.intern(
+    const result = this.table.intern(
       form.terms.length === 0
         ? { kind: "constant", dtype, value: form.offset }
         : dtype === "i32"
@@ -144,39 +143,6 @@ export class Specialization {
     const [low, high] = formRange(form);
     const fits = low >= (dtype === "u32" ? 0 : -(2 ** 31)) && high < 2 ** 31;
     return fits ? this.linear(dtype, form) : expression;
-  }
-
-  private intern(expression: Expression): Expression {
-    const key = this.keyOf(expression);
-    const known = this.interned.get(key);
-    if (known !== undefined) return known;
-    this.interned.set(key, expression);
-    this.ids.set(expression, this.ids.size);
-    return expression;
-  }
-
-  private keyOf(expression: Expression): string {
-    const { kind, dtype } = expression;
-    const idOf = (operand: Expression): number | undefined => this.ids.get(operand);
-    switch (kind) {
-      case "constant": {
-        const { value } = expression;
-        return `${kind} ${dtype} ${Object.is(value, -0) ? "-0" : value}`;
-      }
-      case "index":
-        return `${kind} ${formKey(expression.form)}`;
-      case "load":
-        return `${kind} ${expression.value.id} ${formKey(expression.form)}`;
-      case "masked": {
-        const { bounds, inside, otherwise } = expression;
-        const limits = bounds.map(({ form, low, high }) => `${formKey(form)}:${low}:${high}`);
-        return `${kind} ${idOf(inside)} ${otherwise} ${limits.join(" ")}`;
-      }
-      case "apply":
-        return `${expression.op} ${dtype} ${expression.operands.map(idOf).join(" ")}`;
-      default:
-        return `${kind} ${dtype} ${expression.id}`;
-    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { dtypeBytes } from "../../ir/dtype.ts";
 import type { Axis, Form } from "../affine.ts";
-import { formKey, formRange, normalizeForm } from "../affine.ts";
+import { formRange, normalizeForm } from "../affine.ts";
+import { ExpressionTable } from "../expression-table.ts";
 import type { Bound, Expression, Kernel, Statement } from "../kernel.ts";
 import { kernelForms } from "../loops.ts";
 import { foldScalars } from "../simplify.ts";
@@ -25,8 +26,7 @@ function formAt(form: Form, axis: Axis, value: number): Form {
 
 /** Expressions with an axis replaced by a number; what is equal afterwards is one object. */
 class Substitution {
-  private readonly interned: Map<string, Expression> = new Map();
-  private readonly ids: Map<Expression, number> = new Map();
+  private readonly table: ExpressionTable = new ExpressionTable();
   private readonly axis: Axis;
 
   constructor(axis: Axis) {
@@ -39,7 +39,7 @@ class Substitution {
     const visit = (expression: Expression): Expression => {
       const known = memo.get(expression);
       if (known !== undefined) return known;
-      const result = this.intern(this.rebuild(expression, value, visit));
+      const result = this.table.intern(this.rebuild(expression, value, visit));
       memo.set(expression, result);
       return result;
     };
@@ -81,39 +81,6 @@ class Substitution {
     }
     const inside = visit(expression.inside);
     return bounds.length === 0 ? inside : { ...expression, bounds, inside };
-  }
-
-  private intern(expression: Expression): Expression {
-    const key = this.keyOf(expression);
-    const known = this.interned.get(key);
-    if (known !== undefined) return known;
-    this.interned.set(key, expression);
-    this.ids.set(expression, this.ids.size);
-    return expression;
-  }
-
-  private keyOf(expression: Expression): string {
-    const { kind, dtype } = expression;
-    const idOf = (operand: Expression): number | undefined => this.ids.get(operand);
-    switch (kind) {
-      case "constant": {
-        const { value } = expression;
-        return `${kind} ${dtype} ${Object.is(value, -0) ? "-0" : value}`;
-      }
-      case "index":
-        return `${kind} ${formKey(expression.form)}`;
-      case "load":
-        return `${kind} ${expression.value.id} ${formKey(expression.form)}`;
-      case "masked": {
-        const { bounds, inside, otherwise } = expression;
-        const limits = bounds.map(({ form, low, high }) => `${formKey(form)}:${low}:${high}`);
-        return `${kind} ${idOf(inside)} ${otherwise} ${limits.join(" ")}`;
-      }
-      case "apply":
-        return `${expression.op} ${dtype} ${expression.operands.map(idOf).join(" ")}`;
-      default:
-        return `${kind} ${dtype} ${expression.id}`;
-    }
   }
 }
 
