@@ -101,7 +101,7 @@ export class WasmProgram implements Program {
     const index = words[controlBlock.badIndex >> 2];
     throw new ShapeError(
       `gather: indices must be in 0 … ${size - 1}, got ${index}; check token ids, labels or the ` +
-        "dim; no state was updated",
+        "dim; no state was written after it was found",
       { details: { index, size } },
     );
   }
