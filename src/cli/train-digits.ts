@@ -1,10 +1,9 @@
-import { deviceNames } from "../engine/devices.ts";
 import type { DigitsOptions, DigitsResult } from "../train/digits.ts";
 import { trainDigits } from "../train/digits.ts";
 import { formatDuration } from "../train/progress-bar.ts";
 import type { Command, FlagValues, Terminal } from "./command.ts";
 import { given, numberOf, resumeCommand, textOf } from "./flag-reading.ts";
-import { runTraining } from "./training-command.ts";
+import { runTraining, trainingFlags } from "./training-command.ts";
 
 const defaultFolder = "runs/digits";
 
@@ -71,21 +70,7 @@ export const trainDigitsCommand: Command = {
       description: "Of split, weights, order and shifts; equal seeds give equal runs. [0]",
     },
     limit: { type: "integer", min: 20, description: "Use only so many of the 10,000 digits." },
-    out: {
-      type: "text",
-      placeholder: "folder",
-      description: `Where everything is written. [${defaultFolder}]`,
-    },
-    resume: { description: "Continue the run in the folder from its last checkpoint." },
-    device: {
-      type: "text",
-      placeholder: "name",
-      choices: ["auto", ...deviceNames()],
-      pattern: /^cuda:\d+$/,
-      description: "Where to compute; athanor info lists the devices. [auto]",
-    },
-    threads: { type: "integer", min: 1, description: "Threads to compute with. [all]" },
-    json: { description: "Print progress and results as JSON lines for machines." },
+    ...trainingFlags(defaultFolder),
   },
   examples: [
     ["train digits", "Train with the defaults and write to runs/digits."],

@@ -1,10 +1,9 @@
-import { deviceNames } from "../engine/devices.ts";
 import type { GptOptions, GptResult } from "../train/gpt.ts";
 import { trainGpt } from "../train/gpt.ts";
 import { formatDuration } from "../train/progress-bar.ts";
 import type { Command, FlagValues, Terminal } from "./command.ts";
 import { given, numberOf, resumeCommand, textOf } from "./flag-reading.ts";
-import { runTraining } from "./training-command.ts";
+import { runTraining, trainingFlags } from "./training-command.ts";
 
 const defaultFolder = "runs/gpt";
 
@@ -124,21 +123,7 @@ export const trainGptCommand: Command = {
       above: 0,
       description: "Minutes between checkpoints. [10]",
     },
-    out: {
-      type: "text",
-      placeholder: "folder",
-      description: `Where everything is written. [${defaultFolder}]`,
-    },
-    resume: { description: "Continue the run in the folder from its last checkpoint." },
-    device: {
-      type: "text",
-      placeholder: "name",
-      choices: ["auto", ...deviceNames()],
-      pattern: /^cuda:\d+$/,
-      description: "Where to compute; athanor info lists the devices. [auto]",
-    },
-    threads: { type: "integer", min: 1, description: "Threads to compute with. [all]" },
-    json: { description: "Print progress and results as JSON lines for machines." },
+    ...trainingFlags(defaultFolder),
   },
   examples: [
     ["train gpt", "A small model of bytes on the processor, a few minutes."],

@@ -1,8 +1,30 @@
 import { AthanorError, ConfigError } from "../base/errors.ts";
+import { deviceNames } from "../engine/devices.ts";
 import type { LogEvent } from "../train/jsonl-logger.ts";
 import type { ProgressMode, ProgressStream } from "../train/progress-bar.ts";
-import type { Terminal } from "./command.ts";
+import type { Flag, Terminal } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
+
+/** Flags that every training has; what it writes goes to `defaultFolder` if none is named. */
+export function trainingFlags(defaultFolder: string): Record<string, Flag> {
+  return {
+    out: {
+      type: "text",
+      placeholder: "folder",
+      description: `Where everything is written. [${defaultFolder}]`,
+    },
+    resume: { description: "Continue the run in the folder from its last checkpoint." },
+    device: {
+      type: "text",
+      placeholder: "name",
+      choices: ["auto", ...deviceNames()],
+      pattern: /^cuda:\d+$/,
+      description: "Where to compute; athanor info lists the devices. [auto]",
+    },
+    threads: { type: "integer", min: 1, description: "Threads to compute with. [all]" },
+    json: { description: "Print progress and results as JSON lines for machines." },
+  };
+}
 
 /** How a run of training ends, whatever it trains. */
 type Ended =
