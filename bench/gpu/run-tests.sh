@@ -3,7 +3,8 @@
 # `. bench/gpu/unpack.sh`:
 #   bench/gpu/run-tests.sh [device] [folder for results] [suite ...]
 # Suites: contract, parity, parity-jit, engine, bf16, f16 (all of them by default). WORKERS sets the
-# number of processes (all cores by default), SUITE_SECONDS the most one suite may take.
+# number of processes (all cores by default), SUITE_SECONDS the most one suite may take;
+# ATHANOR_TEST_AREAS=fft,linalg limits bf16 and f16 to some areas of operations.
 # summary.txt in the folder has counts, and the first failures of each suite with their messages;
 # the results that were there when a suite was stopped are in it.
 device=${1:-cuda}
@@ -58,7 +59,7 @@ for suite in $suites; do
       run_parts engine 1 ATHANOR_JIT= ;;
     bf16 | f16)
       files=test/reference/half-types.test.ts
-      run_parts "$suite" "$many" ATHANOR_TEST_DTYPE="$suite" ;;
+      run_parts "$suite" "$workers" ATHANOR_TEST_DTYPE="$suite" ;;
     *)
       echo "run-tests: no suite $suite; there are contract, parity, parity-jit, engine, bf16, f16" >&2
       exit 2 ;;

@@ -91,15 +91,22 @@ export function runCase(
   return result;
 }
 
+/**
+ * Computes everything in one program instead of one per tensor that is read: for modules with many
+ * weights, and where compiling a program costs more than all else.
+ */
+export async function computeTogether({ outputs, grads, seconds }: Computed): Promise<void> {
+  const isSlowToCompile = outputs[0]?.device.startsWith("cuda") === true;
+  if (isSlowToCompile || grads.length > 3) await realize(...outputs, ...grads, ...seconds);
+}
+
 function isPresent(name: string | null): name is string {
   return name !== null;
 }
 
 async function check(fixture: Fixture<OperationCase>, item: OperationCase): Promise<void> {
   const computed = runCase(fixture, item);
-  // One program instead of one per gradient, for modules with many weights.
-  const { outputs, grads, seconds } = computed;
-  if (grads.length > 3) await realize(...outputs, ...grads, ...seconds);
+  await computeTogether(computed);
   const compare = async (
     kind: ResultKind,
     actual: readonly Tensor[],
