@@ -2,7 +2,10 @@ import type { Space } from "../../rl/space.ts";
 import type { Rows, Transitions } from "../../rl/transitions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** Numbers an update leaves on the device, by the names under which they are logged. */
+/**
+ * Numbers an update leaves on the device, by the names under which they are logged. The scalars
+ * belong to the learner, which overwrites them at the next update: read them, do not dispose them.
+ */
 export type UpdateMetrics = Readonly<Record<string, Tensor>>;
 
 /** What is kept in a checkpoint: tensors by key, and plain data. */
@@ -38,6 +41,8 @@ export interface Learner {
   act(observations: Rows, count: number, isExploring: boolean): Rows | Promise<Rows>;
   /** Keeps transitions for updates; actions come in the units of the action space. */
   remember(transitions: Transitions): void;
+  /** Tells which part of the training is done, 0 to 1: what schedules of rates and noise follow. */
+  setProgress(done: number): void;
   /** Tells that an episode of environment `index` ended, so that correlated noise starts anew. */
   episodeEnded(index: number): void;
   /** One update. Reading the numbers waits for it; not reading them costs nothing. */
