@@ -64,6 +64,7 @@ export async function writeGptReport(path: string, run: GptRunReport): Promise<v
 }
 
 function trainingCharts(events: readonly LogEvent[]): Markup {
+  const size = { width: 470, height: 250 };
   const loss = lineChart({
     title: "Loss",
     series: [
@@ -76,16 +77,16 @@ function trainingCharts(events: readonly LogEvent[]): Markup {
     ],
     xLabel: "step",
     yLabel: "cross-entropy",
-    width: 960,
+    ...size,
   });
-  const small = { xLabel: "step", width: 470, height: 250 };
   const single = (title: string, field: string, smoothing = 0): Markup =>
     lineChart({
       title,
       series: [
         { name: title.toLowerCase(), points: eventCurve(events, "step-end", field), smoothing },
       ],
-      ...small,
+      xLabel: "step",
+      ...size,
     });
   return charts(
     loss,

@@ -201,6 +201,10 @@ interface PendingStep {
   readonly step: number;
   readonly lr: number;
   readonly values: Promise<ArrayLike<number>>;
+  /** Whether its time counts for tokens per second: not with compiling in it. */
+  readonly isMeasured: boolean;
+  /** Seconds it took to start while no other step was waited for. */
+  readonly startSeconds: number;
 }
 
 class GptRun {
@@ -335,24 +339,29 @@ class GptRun {
     const isFirst = !this.#hasCompiled;
     this.#hasCompiled = true;
     const before = this.#pending;
-    this.#pending = { step: this.#step, lr, values };
-    if (before !== undefined) await this.#note(before);
+    const startSeconds = before === undefined ? (performance.now() - start) / 1000 : 0;
+    this.#pending = { step: this.#step, lr, values, isMeasured: !isFirst, startSeconds };
+    if (before !== undefined) await this.#finish(before, start);
     if (isFirst) await this.#settle();
-    const seconds = (performance.now() - start) / 1000;
-    this.#seconds += seconds;
-    if (isFirst) return;
-    this.#measuredSteps++;
-    this.#measuredSeconds += seconds;
   }
 
   /** Waits for the step that is on its way. */
   async #settle(): Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
-    if (pending === undefined) return;
-    const start = performance.now();
+    if (pending !== undefined) await this.#finish(pending, performance.now());
+  }
+
+  /** Waits for a step and counts the time from `start` to its end. */
+  async #finish(pending: PendingStep, start: number): Promise<void> {
+    await Promise.allSettled([pending.values]);
+    const seconds = pending.startSeconds + (performance.now() - start) / 1000;
+    this.#seconds += seconds;
+    if (pending.isMeasured) {
+      this.#measuredSteps++;
+      this.#measuredSeconds += seconds;
+    }
     await this.#note(pending);
-    this.#measuredSeconds += this.#measuredSteps === 0 ? 0 : (performance.now() - start) / 1000;
   }
 
   async #note({ step, lr, values }: PendingStep): Promise<void> {
