@@ -89,6 +89,13 @@ export interface Backend {
   free(buffer: Buffer): void;
   /** Copies host data in; `data.byteLength` must equal the buffer's bytes. */
   write(buffer: Buffer, data: HostArray): void;
+  /**
+   * Copies host data over the bytes from `offset` on, and leaves the rest of the buffer alone. In the
+   * order of calls, as a program is: runs before it see the old bytes, later ones the new. The data
+   * may be changed as soon as it returns.
+   * @throws {ShapeError} if the data does not lie within the buffer.
+   */
+  writePart(buffer: Buffer, offset: number, data: HostArray): void;
   /** Copies out into a fresh host array of the dtype. */
   readSync(buffer: Buffer, dtype: DType): HostArray;
   read(buffer: Buffer, dtype: DType): Promise<HostArray>;

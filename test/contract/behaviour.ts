@@ -96,6 +96,28 @@ export function memoryContract(current: Current): void {
       freeAll(backend, from, to);
     });
 
+    it("writes a part of a buffer and leaves the rest alone", () => {
+      const backend = current();
+      const data = f32(0, 1, 2, 3, 4, 5);
+      const buffer = upload(backend, data);
+      const source = f32(7, 8, 9);
+      backend.writePart(buffer, 8, source.subarray(1, 3));
+      source.fill(0);
+      expect(backend.readSync(buffer, "f32")).toEqual(f32(0, 1, 8, 9, 4, 5));
+      backend.writePart(buffer, 24, f32());
+      backend.writePart(buffer, 20, f32(6));
+      expect(backend.readSync(buffer, "f32")).toEqual(f32(0, 1, 8, 9, 4, 6));
+      const bytes = upload(backend, Uint8Array.of(1, 2, 3, 4, 5));
+      backend.writePart(bytes, 3, Uint8Array.of(9));
+      expect(backend.readSync(bytes, "u8")).toEqual(Uint8Array.of(1, 2, 3, 9, 5));
+      for (const offset of [-4, 1.5, 24, NaN]) {
+        expect(() => backend.writePart(buffer, offset, f32(1))).toThrow(/24 bytes, got 4 at/);
+      }
+      expect(backend.readSync(buffer, "f32")).toEqual(f32(0, 1, 8, 9, 4, 6));
+      freeAll(backend, buffer, bytes);
+      expect(() => backend.writePart(buffer, 0, f32(1))).toThrow(AthanorError);
+    });
+
     it("names misuse", () => {
       const backend = current();
       const buffer = backend.allocate(8);
@@ -266,6 +288,27 @@ export function programContract(current: Current): void {
         freeAll(backend, ...buffers);
       }
       program.dispose();
+    });
+
+    it("sees parts written between its runs, in the order of calls", () => {
+      const backend = current();
+      const program = backend.compile({ inputs: [x], outputs: [b.add(x, x)] });
+      const outputs = [0, 1, 2, 3, 4, 5].map(() => backend.allocate(16));
+      const from = upload(backend, f32(1, 2, 3, 4));
+      outputs.forEach((output, i) => {
+        program.run([from], [output]);
+        backend.writePart(from, 4 * (i % 4), f32(10 * (i + 1)));
+      });
+      expect(outputs.map((output) => [...backend.readSync(output, "f32")])).toEqual([
+        [2, 4, 6, 8],
+        [20, 4, 6, 8],
+        [20, 40, 6, 8],
+        [20, 40, 60, 8],
+        [20, 40, 60, 80],
+        [100, 40, 60, 80],
+      ]);
+      program.dispose();
+      freeAll(backend, from, ...outputs);
     });
 
     it("interleaves two programs, the output of one the input of the other", () => {

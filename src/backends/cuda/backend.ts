@@ -13,6 +13,7 @@ import type {
   MemoryStats,
   Program,
 } from "../../runtime/backend.ts";
+import { requireWithin } from "../../runtime/write-range.ts";
 import { createArena } from "./arena.ts";
 import type { Arena } from "./arena.ts";
 import type { CudaCommunication } from "./communication.ts";
@@ -207,6 +208,14 @@ export class CudaBackend implements Backend {
       );
     }
     this.staging.write(address, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+
+  /** As `write`: the data goes to pinned memory, and from there in the order of the stream. */
+  writePart(buffer: Buffer, offset: number, data: HostArray): void {
+    const { address } = this.own(buffer, "writePart");
+    requireWithin(buffer, offset, data);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.staging.write(address + offset, bytes);
   }
 
   readSync(buffer: Buffer, dtype: DType): HostArray {

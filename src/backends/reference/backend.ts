@@ -10,6 +10,7 @@ import type { DType, HostArray } from "../../ir/dtype.ts";
 import { hostView } from "../../ir/dtype.ts";
 import type { Graph } from "../../ir/graph.ts";
 import type { Backend, Buffer, DeviceInfo, MemoryStats, Program } from "../../runtime/backend.ts";
+import { requireWithin } from "../../runtime/write-range.ts";
 import { ReferenceProgram } from "./program.ts";
 
 /** Settings of the reference backend. */
@@ -79,7 +80,13 @@ export class ReferenceBackend implements Backend {
         `write: data must have the buffer's ${bytes.byteLength} bytes, got ${data.byteLength}`,
       );
     }
-    new Uint8Array(bytes).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    new Uint8Array(bytes).set(bytesOfArray(data));
+  }
+
+  writePart(buffer: Buffer, offset: number, data: HostArray): void {
+    const bytes = this.#bytesOf("writePart", buffer);
+    requireWithin(buffer, offset, data);
+    new Uint8Array(bytes).set(bytesOfArray(data), offset);
   }
 
   readSync(buffer: Buffer, dtype: DType): HostArray {
@@ -155,4 +162,8 @@ export class ReferenceBackend implements Backend {
       { details: { requested, live: this.#liveBytes, limit: this.#limitBytes } },
     );
   }
+}
+
+function bytesOfArray({ buffer, byteOffset, byteLength }: HostArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

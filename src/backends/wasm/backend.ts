@@ -4,6 +4,7 @@ import type { DType, HostArray } from "../../ir/dtype.ts";
 import type { Graph } from "../../ir/graph.ts";
 import type { WasmProgramCode, WasmTarget } from "../../compiler/wasm/program-code.ts";
 import type { Backend, Buffer, DeviceInfo, MemoryStats, Program } from "../../runtime/backend.ts";
+import { requireWithin } from "../../runtime/write-range.ts";
 import { WasmBuffer } from "./buffer.ts";
 import { Arena, DeviceMemory } from "./device-memory.ts";
 import { hasRelaxedSimd } from "./features.ts";
@@ -113,6 +114,12 @@ export class WasmBackend implements Backend {
       );
     }
     this.memoryOfDevice.write(address, data);
+  }
+
+  writePart(buffer: Buffer, offset: number, data: HostArray): void {
+    const { address } = this.own(buffer, "writePart");
+    requireWithin(buffer, offset, data);
+    this.memoryOfDevice.write(address + offset, data);
   }
 
   readSync(buffer: Buffer, dtype: DType): HostArray {
