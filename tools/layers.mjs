@@ -47,7 +47,7 @@ export const layers = {
     door: true,
     platform: "node",
   }),
-  rl: row("base tensor distributions data"),
+  rl: row("base tensor distributions data", { door: true }),
   train: {
     imports: [...everyLibraryLayer, "models", "dist", "rl"],
     door: true,

@@ -16,6 +16,10 @@ declare class TextDecoder {
   decode(bytes?: ArrayBufferView | ArrayBufferLike, options?: { stream?: boolean }): string;
 }
 
+declare const crypto: {
+  getRandomValues(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer>;
+};
+
 declare const console: {
   log(...values: readonly unknown[]): void;
   warn(...values: readonly unknown[]): void;
