@@ -1,0 +1,182 @@
+import { ConfigError } from "../../base/errors.ts";
+import type { AthanorError } from "../../base/errors.ts";
+import type { Env, Reset } from "../env.ts";
+import type { EnvSpec } from "../env-spec.ts";
+import type { Space } from "../space.ts";
+import { AutoresetEnv } from "./autoreset-env.ts";
+import type { Outcome } from "./autoreset-env.ts";
+import { requireBatch, rowOf } from "./batch.ts";
+import type { Batch } from "./batch.ts";
+import { callMethod } from "./call-method.ts";
+import { envFailure } from "./env-failure.ts";
+import { joinOutcomes, joinResets } from "./join-outcomes.ts";
+import { maskOf, seedsOf } from "./seeds.ts";
+import type {
+  AutoresetMode,
+  VectorEnv,
+  VectorRender,
+  VectorReset,
+  VectorResetOptions,
+  VectorStep,
+} from "./vector-env.ts";
+import {
+  requireMode,
+  requireNumEnvs,
+  requireSameSpace,
+  VectorLifecycle,
+} from "./vector-lifecycle.ts";
+
+/** Options of a vector environment. */
+export interface VectorEnvOptions {
+  /** What happens to an episode that ended. @defaultValue "NextStep" */
+  readonly autoresetMode?: AutoresetMode;
+}
+
+/**
+ * Several environments that step one after the other in the calling thread. It owns them: closing
+ * it closes them, and so does an environment that throws.
+ *
+ * @example
+ * const envs = new SyncVectorEnv([await make("Pendulum-v1"), await make("Pendulum-v1")]);
+ * let { observations } = envs.resetSync({ seed: 0 });
+ * ({ observations } = envs.stepSync(Float32Array.of(0.5, -0.5)));
+ */
+export class SyncVectorEnv<Observation = unknown, Action = unknown> implements VectorEnv<
+  Observation,
+  Action
+> {
+  readonly numEnvs: number;
+  readonly autoresetMode: AutoresetMode;
+  readonly singleObservationSpace: Space<Observation>;
+  readonly singleActionSpace: Space<Action>;
+  readonly envs: readonly Env<Observation, Action>[];
+  readonly #slots: readonly AutoresetEnv<Observation, Action>[];
+  readonly #lifecycle: VectorLifecycle;
+  #observations: Observation[] = [];
+
+  /**
+   * @throws {ConfigError} without an environment, with one twice, or if their spaces differ.
+   */
+  constructor(envs: readonly Env<Observation, Action>[], options: VectorEnvOptions = {}) {
+    requireNumEnvs("SyncVectorEnv", envs.length);
+    if (new Set(envs).size < envs.length) {
+      throw new ConfigError(
+        "SyncVectorEnv: environments must be different objects, got one twice; make each of them",
+      );
+    }
+    const [first] = envs;
+    envs.forEach(({ observationSpace, actionSpace }, index) => {
+      const check = requireSameSpace.bind(null, "SyncVectorEnv");
+      check("observationSpace", index, first.observationSpace, observationSpace);
+      check("actionSpace", index, first.actionSpace, actionSpace);
+    });
+    this.envs = [...envs];
+    this.numEnvs = envs.length;
+    this.autoresetMode = requireMode("SyncVectorEnv", options.autoresetMode ?? "NextStep");
+    this.singleObservationSpace = first.observationSpace;
+    this.singleActionSpace = first.actionSpace;
+    this.#slots = envs.map((env) => new AutoresetEnv(env, this.autoresetMode));
+    this.#lifecycle = new VectorLifecycle("SyncVectorEnv", this.autoresetMode, this.numEnvs);
+  }
+
+  get spec(): EnvSpec | null {
+    return this.envs[0].spec;
+  }
+
+  resetSync(options: VectorResetOptions = {}): VectorReset<Observation> {
+    const mask = maskOf("reset", options.resetMask, this.numEnvs);
+    this.#lifecycle.requireResets(mask);
+    const seeds = seedsOf("reset", options.seed, this.numEnvs);
+    const resets = this.#slots.map((slot, index): Reset<Observation> | null => {
+      if (mask[index] === 0) return null;
+      const seed = seeds[index];
+      const chosen = options.options;
+      const single = { ...(seed !== null && { seed }), ...(chosen && { options: chosen }) };
+      return this.#watch("reset", index, () => slot.reset(single));
+    });
+    this.#observations = resets.map((reset, index) => {
+      return reset === null ? this.#observations[index] : reset.observation;
+    });
+    this.#lifecycle.afterReset(mask);
+    return joinResets(this.singleObservationSpace, resets, this.#observations);
+  }
+
+  stepSync(actions: Batch<Action> | ArrayLike<number>): VectorStep<Observation> {
+    this.#lifecycle.requireReady();
+    requireBatch("step", this.singleActionSpace, actions, this.numEnvs);
+    const outcomes = this.#slots.map((slot, index): Outcome<Observation> => {
+      const action = rowOf(this.singleActionSpace, actions as Batch<Action>, index);
+      return this.#watch("step", index, () => slot.step(action));
+    });
+    this.#observations = outcomes.map(({ observation }) => observation);
+    const step = joinOutcomes(this.singleObservationSpace, outcomes);
+    this.#lifecycle.afterStep(step.terminated, step.truncated);
+    return step;
+  }
+
+  reset(options: VectorResetOptions = {}): Promise<VectorReset<Observation>> {
+    return inPromise(() => this.resetSync(options));
+  }
+
+  step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Observation>> {
+    return inPromise(() => this.stepSync(actions));
+  }
+
+  render(): Promise<VectorRender> {
+    return inPromise(() => {
+      this.#lifecycle.requireOpen();
+      return this.envs.map((env) => env.render());
+    });
+  }
+
+  call(method: string, ...args: readonly unknown[]): Promise<unknown[]> {
+    this.#lifecycle.requireOpen();
+    return Promise.all(this.envs.map((env) => callMethod(env, method, args)));
+  }
+
+  /** Closes every environment. @throws what the first one throws, after all were asked. */
+  closeSync(): void {
+    if (this.#lifecycle.isClosed) return;
+    this.#lifecycle.closed();
+    const failures: AthanorError[] = [];
+    this.envs.forEach((env, index) => {
+      try {
+        env.close();
+      } catch (error) {
+        failures.push(envFailure("SyncVectorEnv", "close", index, error));
+      }
+    });
+    if (failures.length > 0) throw failures[0];
+  }
+
+  close(): Promise<void> {
+    return inPromise(() => this.closeSync());
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Runs one environment; if it throws, none of them can go on. */
+  #watch<T>(doing: string, index: number, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      const failure = envFailure("SyncVectorEnv", doing, index, error);
+      try {
+        this.closeSync();
+      } catch {
+        // What closing says matters less than why it was necessary.
+      }
+      throw failure;
+    }
+  }
+}
+
+function inPromise<T>(run: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(run()));
+}
