@@ -3,6 +3,7 @@ import type { Axis } from "./axis.ts";
 import { makeAxis, tickLabel } from "./axis.ts";
 import type { Markup } from "./markup.ts";
 import { markup } from "./markup.ts";
+import { chartStyle } from "./style.ts";
 
 /** One curve. */
 export interface Series {
@@ -13,6 +14,16 @@ export interface Series {
   readonly smoothing?: number;
   /** Draws each point, for curves with few. @defaultValue false */
   readonly dots?: boolean;
+  /** Triples of x, low and high, x rising: the area between is tinted, such as that of quartiles. */
+  readonly band?: readonly (readonly [x: number, low: number, high: number])[];
+  /** Which of the six colours; by default the place among the series. */
+  readonly colour?: number;
+}
+
+/** A dashed line across the chart with a text, such as a goal or a published result. */
+export interface LevelMark {
+  readonly y: number;
+  readonly label: string;
 }
 
 /** What a {@link lineChart} shows. */
@@ -22,7 +33,10 @@ export interface LineChartOptions {
   readonly xLabel: string;
   readonly yLabel?: string;
   /** @defaultValue false */
+  readonly logX?: boolean;
+  /** @defaultValue false */
   readonly logY?: boolean;
+  readonly marks?: readonly LevelMark[];
   /** Text of a value in the legend and at the axis. */
   readonly format?: (value: number) => string;
   /** @defaultValue 680 */
@@ -77,9 +91,19 @@ function path(points: readonly Point[], x: Axis, y: Axis): string {
   return result;
 }
 
+const colourOf = ({ colour }: Series, index: number): number => (colour ?? index) % 6;
+
+/** The area between the lows, from left to right, and the highs, back again. */
+function drawBand({ band = [] }: Series, colour: number, x: Axis, y: Axis): readonly Markup[] {
+  if (band.length === 0) return [];
+  const lows = band.map(([px, low]): Point => [px, low]);
+  const highs = band.map(([px, , high]): Point => [px, high]).toReversed();
+  return [markup`<path class="band band-${colour}" d="${path([...lows, ...highs], x, y)}Z"/>`];
+}
+
 function drawSeries(series: Series, index: number, x: Axis, y: Axis): Markup {
   const { points, smoothing = 0, dots = false } = series;
-  const colour = `series series-${index % 6}`;
+  const colour = `series series-${colourOf(series, index)}`;
   const ys = points.map((point) => point[1]);
   const means = smooth(ys, smoothing).map((mean, i): Point => [points[i][0], mean]);
   const faint =
@@ -93,20 +117,82 @@ function drawSeries(series: Series, index: number, x: Axis, y: Axis): Markup {
   return markup`${faint}<path class="${colour}" d="${path(thin(means), x, y)}"/>${marks}`;
 }
 
-function legend({ series, format = formatNumber }: LineChartOptions, left: number): Markup {
+const legendRow = 18;
+
+/** Entries in as many rows as they need, and the height of these rows. */
+function legend(options: LineChartOptions, left: number, right: number): [Markup, number] {
+  const { series, format = formatNumber } = options;
   let x = left;
-  const entries = series.map(({ name, points, smoothing = 0 }, index) => {
+  let y = 16;
+  const entries = series.map((one, index) => {
     const means = smooth(
-      points.map((point) => point[1]),
-      smoothing,
+      one.points.map((point) => point[1]),
+      one.smoothing ?? 0,
     );
     const last = means.findLast(Number.isFinite);
-    const text = last === undefined ? name : `${name} ${format(last)}`;
-    const entry = markup`<line class="series series-${index % 6}" x1="${x}" x2="${x + 16}" y1="16" y2="16"/><text x="${x + 21}" y="20">${text}</text>`;
-    x += 21 + text.length * 6.6 + 20;
+    const text = last === undefined ? one.name : `${one.name} ${format(last)}`;
+    const width = 21 + text.length * 6.6;
+    if (x > left && x + width > right) [x, y] = [left, y + legendRow];
+    const entry = markup`<line class="series series-${colourOf(one, index)}" x1="${x}" x2="${x + 16}" y1="${y}" y2="${y}"/><text x="${x + 21}" y="${y + 4}">${text}</text>`;
+    x += width + 20;
     return entry;
   });
-  return markup`<g class="legend">${entries}</g>`;
+  return [markup`<g class="legend">${entries}</g>`, y + legendRow];
+}
+
+/** Dashed lines; texts that would cover each other move down. */
+function drawMarks(
+  { marks = [] }: LineChartOptions,
+  right: number,
+  left: number,
+  y: Axis,
+): Markup[] {
+  let free = -Infinity;
+  return marks
+    .map(({ y: value, label }) => ({ at: y.position(value), label }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ at, label }) => {
+      const text = Math.max(at - 4, free);
+      free = text + 13;
+      return markup`<line class="level" x1="${left}" x2="${right}" y1="${at.toFixed(1)}" y2="${at.toFixed(1)}"/><text class="tick" x="${right - 2}" y="${text.toFixed(1)}" text-anchor="end">${label}</text>`;
+    });
+}
+
+/** The drawing; `head` goes before everything else. */
+function drawChart(options: LineChartOptions, head: Markup): Markup {
+  const { series, xLabel, yLabel = "", logX = false, logY = false } = options;
+  const { format = tickLabel, marks = [], width = 680, height = 300 } = options;
+  const [left, right, bottom] = [54, width - 14, height - 40];
+  const [names, top] = legend(options, left, right);
+  const x = makeAxis(
+    series.flatMap(({ points }) => points.map((point) => point[0])),
+    { from: left, to: right, log: logX, labels: Math.round(width / 95), tight: true },
+  );
+  const heights = series.flatMap(({ points, band = [] }) => [
+    ...points.map((point) => point[1]),
+    ...band.flatMap(([, low, high]) => [low, high]),
+  ]);
+  const y = makeAxis([...heights, ...marks.map((mark) => mark.y)], {
+    from: bottom,
+    to: top,
+    log: logY,
+    labels: Math.round(height / 55),
+  });
+  const rows = y.ticks.map((tick) => {
+    const at = y.position(tick).toFixed(1);
+    return markup`<line class="grid" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/><text class="tick" x="${left - 7}" y="${at}" dy="0.35em" text-anchor="end">${format(tick)}</text>`;
+  });
+  const columns = x.ticks.map((tick) => {
+    const at = x.position(tick).toFixed(1);
+    return markup`<line class="mark" x1="${at}" x2="${at}" y1="${bottom}" y2="${bottom + 4}"/><text class="tick" x="${at}" y="${bottom + 17}" text-anchor="middle">${tickLabel(tick)}</text>`;
+  });
+  const bands = series.map((one, index) => drawBand(one, colourOf(one, index), x, y)).flat();
+  const curves = series.map((entry, index) => drawSeries(entry, index, x, y));
+  const levels = drawMarks(options, right, left, y);
+  const middle = (top + bottom) / 2;
+  const scaleOf = (label: string, isLog: boolean): string =>
+    label !== "" && isLog ? `${label} (logarithmic)` : label;
+  return markup`${head}${rows}<line class="axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>${columns}${bands}${levels}${curves}${names}<text class="label" x="${(left + right) / 2}" y="${height - 6}" text-anchor="middle">${scaleOf(xLabel, logX)}</text><text class="label" transform="translate(12 ${middle}) rotate(-90)" text-anchor="middle">${scaleOf(yLabel, logY)}</text>`;
 }
 
 /**
@@ -114,28 +200,20 @@ function legend({ series, format = formatNumber }: LineChartOptions, left: numbe
  * The legend shows each curve's last value.
  */
 export function lineChart(options: LineChartOptions): Markup {
-  const { title, series, xLabel, yLabel = "", logY = false, width = 680, height = 300 } = options;
-  const { format = tickLabel } = options;
-  const box = { left: 54, right: width - 14, top: 34, bottom: height - 40 };
-  const all = series.flatMap(({ points }) => points);
-  const x = makeAxis(
-    all.map((point) => point[0]),
-    { from: box.left, to: box.right, labels: Math.round(width / 95), tight: true },
-  );
-  const y = makeAxis(
-    all.map((point) => point[1]),
-    { from: box.bottom, to: box.top, log: logY, labels: Math.round(height / 55) },
-  );
-  const rows = y.ticks.map((tick) => {
-    const at = y.position(tick).toFixed(1);
-    return markup`<line class="grid" x1="${box.left}" x2="${box.right}" y1="${at}" y2="${at}"/><text class="tick" x="${box.left - 7}" y="${at}" dy="0.35em" text-anchor="end">${format(tick)}</text>`;
-  });
-  const columns = x.ticks.map((tick) => {
-    const at = x.position(tick).toFixed(1);
-    return markup`<line class="mark" x1="${at}" x2="${at}" y1="${box.bottom}" y2="${box.bottom + 4}"/><text class="tick" x="${at}" y="${box.bottom + 17}" text-anchor="middle">${tickLabel(tick)}</text>`;
-  });
-  const curves = series.map((entry, index) => drawSeries(entry, index, x, y));
-  const middle = (box.top + box.bottom) / 2;
-  const scale = logY ? " (logarithmic)" : "";
-  return markup`<figure class="chart"><figcaption>${title}</figcaption><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">${rows}<line class="axis" x1="${box.left}" x2="${box.right}" y1="${box.bottom}" y2="${box.bottom}"/>${columns}${curves}${legend(options, box.left)}<text class="label" x="${(box.left + box.right) / 2}" y="${height - 6}" text-anchor="middle">${xLabel}</text><text class="label" transform="translate(12 ${middle}) rotate(-90)" text-anchor="middle">${yLabel}${yLabel === "" ? "" : scale}</text></svg></figure>`;
+  const { title, width = 680, height = 300 } = options;
+  const drawing = drawChart(options, markup``);
+  return markup`<figure class="chart"><figcaption>${title}</figcaption><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">${drawing}</svg></figure>`;
+}
+
+/** Height of the title in a picture of its own. */
+const titleHeight = 26;
+
+/** The same as a picture of its own: the text of an SVG file, light or dark as its reader wishes. */
+export function lineChartFile(options: LineChartOptions): string {
+  const { title, width = 680, height = 300 } = options;
+  const style: Markup = { html: `<style>${chartStyle}</style>` };
+  const head = markup`${style}<rect class="paper" x="0" y="${-titleHeight}" width="${width}" height="${height + titleHeight}"/><text class="title" x="14" y="-6">${title}</text>`;
+  const drawing = drawChart(options, head);
+  return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 ${-titleHeight} ${width} ${height + titleHeight}" width="${width}" height="${height + titleHeight}" role="img" aria-label="${title}">${drawing}</svg>
+`.html;
 }

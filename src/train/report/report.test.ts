@@ -7,7 +7,7 @@ import { ConfusionMatrix } from "../metrics.ts";
 import { makeAxis, tickLabel } from "./axis.ts";
 import { confusionTable } from "./confusion-table.ts";
 import { imageGrid } from "./image-grid.ts";
-import { lineChart, smooth } from "./line-chart.ts";
+import { lineChart, lineChartFile, smooth } from "./line-chart.ts";
 import { markup } from "./markup.ts";
 import { encodePng } from "./png.ts";
 import { charts, writeReport } from "./report.ts";
@@ -125,6 +125,52 @@ describe("lineChart", () => {
     });
     const top = high.html.match(/L[\d.]+ ([\d.]+)"/)?.[1];
     expect(html).toContain(` ${top}`);
+  });
+});
+
+describe("lineChart with bands and marks", () => {
+  const series = [
+    {
+      name: "median",
+      points: [
+        [0, 1],
+        [1, 2],
+      ],
+      band: [
+        [0, 0, 2],
+        [1, 1, 4],
+      ],
+      colour: 3,
+    },
+  ] as const;
+
+  it("tints the area between low and high, which the axis shows too", () => {
+    const { html } = lineChart({ title: "", series, xLabel: "", width: 200, height: 150 });
+    const band = html.match(/class="band band-3" d="([^"]*)"/)?.[1];
+    expect(band).toBe("M54.0 110.0L186.0 91.0L186.0 34.0L54.0 72.0Z");
+    expect(html).toContain('class="series series-3"');
+  });
+
+  it("keeps the texts of marks apart and breaks a long legend", () => {
+    const marks = [
+      { y: 4, label: "goal" },
+      { y: 3.99, label: "peer" },
+    ];
+    const { html } = lineChart({ title: "", series, xLabel: "", marks });
+    const texts = [...html.matchAll(/y="([\d.]+)" text-anchor="end">(goal|peer)</g)];
+    expect(Number(texts[1][1]) - Number(texts[0][1])).toBeGreaterThanOrEqual(12);
+    expect(html.match(/class="level"/g)).toHaveLength(2);
+    const names = ["a", "b", "c"].map((name) => ({ name: name.repeat(40), points: [] }));
+    const wide = lineChart({ title: "", series: names, xLabel: "" });
+    expect(wide.html).toContain(`y="38">${"c".repeat(40)}`);
+  });
+
+  it("makes files that need no page around them", () => {
+    const file = lineChartFile({ title: "Return <1>", series, xLabel: "s", logX: true });
+    expect(file).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" viewBox="0 -26 680 326"/);
+    expect(file).toContain(">Return &lt;1&gt;</text>");
+    expect(file).toContain("prefers-color-scheme: dark");
+    expect(file).toContain(">s (logarithmic)</text>");
   });
 });
 

@@ -1,5 +1,5 @@
-/** Style of reports: light and dark by the reader's setting, light on paper. */
-export const reportStyle: string = `
+/** Colours: light and dark by the reader's setting, light on paper. */
+const colours = `
 :root {
   color-scheme: light dark;
   --paper: #ffffff; --ink: #1c2127; --faint: #68727d; --line: #dde2e7; --panel: #f6f8fa;
@@ -23,6 +23,33 @@ export const reportStyle: string = `
     --series-0: #1f6fc9; --series-1: #d9660a; --series-2: #2b8a4b;
     --series-3: #8250c4; --series-4: #b3318a; --series-5: #7a6a1f;
   }
+}
+`;
+
+const colourNumbers = [0, 1, 2, 3, 4, 5];
+
+const marks = `
+svg text { font-size: 12px; fill: var(--ink); font-variant-numeric: tabular-nums; }
+svg .tick, svg .label { fill: var(--faint); }
+.grid { stroke: var(--line); stroke-width: 1; }
+.axis, .mark { stroke: var(--faint); stroke-width: 1; }
+.level { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 5 4; }
+path.series, line.series { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+path.raw { stroke-width: 1; opacity: 0.28; }
+path.band { stroke: none; fill-opacity: 0.17; }
+${colourNumbers.map((i) => `.series-${i} { stroke: var(--series-${i}); } circle.series-${i}, .band-${i} { fill: var(--series-${i}); }`).join("\n")}
+`;
+
+/** Style of a chart that is a file of its own. */
+export const chartStyle: string = `${colours}${marks}
+svg { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
+svg .title { font-size: 14px; font-weight: 600; }
+.paper { fill: var(--paper); }
+`;
+
+/** Style of reports. */
+export const reportStyle: string = `${colours}
+@media print {
   * { print-color-adjust: exact; }
   section, figure { break-inside: avoid; }
 }
@@ -48,15 +75,7 @@ figure { margin: 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.4rem; }
 .charts > :first-child:nth-last-child(odd) { grid-column: 1 / -1; }
 .chart figcaption { font-weight: 600; margin-bottom: 0.2rem; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font-size: 12px; fill: var(--ink); font-variant-numeric: tabular-nums; }
-svg .tick, svg .label { fill: var(--faint); }
-.grid { stroke: var(--line); stroke-width: 1; }
-.axis, .mark { stroke: var(--faint); stroke-width: 1; }
-path.series, line.series { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-path.raw { stroke-width: 1; opacity: 0.28; }
-${[0, 1, 2, 3, 4, 5].map((i) => `.series-${i} { stroke: var(--series-${i}); } circle.series-${i} { fill: var(--series-${i}); }`).join("\n")}
-.scroll { overflow-x: auto; }
+svg { display: block; width: 100%; height: auto; }${marks}.scroll { overflow-x: auto; }
 table.confusion { border-collapse: separate; border-spacing: 2px; font-variant-numeric: tabular-nums; }
 .confusion th { padding: 0.2rem 0.5rem; font-weight: 600; color: var(--faint); }
 .confusion td { min-width: 3rem; height: 2.1rem; text-align: center; border-radius: 4px; }
