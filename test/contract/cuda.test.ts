@@ -17,7 +17,7 @@ describe.skipIf(obstacle !== null)(
 
     backendContract("cuda", () => {
       machine ??= emulator({ alternating: true });
-      return emulatedBackend(machine, { verify: true, checksAtOnce: true });
+      return emulatedBackend(machine, { verify: true, checksAtOnce: true, recordsAtOnce: true });
     });
   },
 );

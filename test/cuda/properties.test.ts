@@ -20,7 +20,7 @@ describe.skipIf(emulatorObstacle() !== null)("random programs of small integers 
   let backend: CudaBackend | undefined;
   const current = (): CudaBackend => {
     machine ??= emulator({ alternating: true, multiprocessors: 4 });
-    backend ??= emulatedBackend(machine, { verify: true });
+    backend ??= emulatedBackend(machine, { verify: true, recordsAtOnce: true });
     return backend;
   };
   /** Compares a program with the reference; returns what its kernels did wrong besides. */

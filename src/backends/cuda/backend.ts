@@ -56,6 +56,16 @@ export interface CudaBackendOptions {
    * @defaultValue `synchronous`
    */
   readonly checksAtOnce?: boolean;
+  /**
+   * Whether recorded steps keep their launches one after the other; else those that do not depend
+   * on each other may run at once. @defaultValue whether ATHANOR_CUDA_CHAIN is 1
+   */
+  readonly chain?: boolean;
+  /**
+   * Whether a program is recorded in its first run; else when addresses come again. For tests of
+   * recordings. @defaultValue false
+   */
+  readonly recordsAtOnce?: boolean;
 }
 
 /** Graph → launches; a parameter, so that tests can bring programs of their own. */
@@ -125,6 +135,8 @@ export class CudaBackend implements Backend {
       errors: this.errors,
       binder: { ffi, device, staging, libraries: this.executors },
       isSynchronous,
+      isChain: options.chain ?? process.env["ATHANOR_CUDA_CHAIN"] === "1",
+      recordsAtOnce: options.recordsAtOnce ?? false,
       checksAtOnce: options.checksAtOnce ?? isSynchronous,
       reserveArena: (bytes) => this.reserveArena(bytes),
       isRunning: false,

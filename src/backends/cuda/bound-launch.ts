@@ -14,6 +14,7 @@ import type {
 import { customKernel } from "../../runtime/backend.ts";
 import type { CudaDevice } from "./device.ts";
 import type { Ffi } from "./ffi.ts";
+import { fillsCard } from "./card-filling.ts";
 import { addressOf, FrameLayout, tripAddress } from "./frame.ts";
 import type { Reference } from "./frame.ts";
 import type { LibraryExecutors } from "./library-executors.ts";
@@ -45,7 +46,12 @@ export interface BoundLaunch {
   readonly nodes: number;
   /** Bytes of workspace at the last base. */
   readonly workspaceBytes: number;
-  issue(bases: Float64Array, watch: LaunchWatch | null): void;
+  /** Whether nothing gains from running beside it. */
+  readonly fillsCard: boolean;
+  /** Whether it puts several things on the stream that do not depend on each other. */
+  readonly hasParts: boolean;
+  /** @param nextPart - called between parts. */
+  issue(bases: Float64Array, watch: LaunchWatch | null, nextPart?: () => void): void;
 }
 
 const WORD = 8;
@@ -57,6 +63,8 @@ class BoundKernel implements BoundLaunch {
   readonly threads: number;
   readonly nodes: number = 1;
   readonly workspaceBytes: number = 0;
+  readonly fillsCard: boolean;
+  readonly hasParts: boolean = false;
   private readonly device: CudaDevice;
   private readonly kernel: number;
   private readonly shape: KernelLaunch;
@@ -70,6 +78,7 @@ class BoundKernel implements BoundLaunch {
     this.facts = launch.facts;
     this.threads = launch.blocks * launch.threads;
     this.device = binder.device;
+    this.fillsCard = fillsCard(launch, binder.device.target);
     this.shape = launch;
     this.kernel = binder.kernel(launch.entry, launch.sharedBytes);
     this.words = new Uint32Array(new ArrayBuffer(WORD * (launch.arguments.length + 1)));
@@ -105,6 +114,8 @@ class BoundLibraryCall implements BoundLaunch {
   readonly threads: number;
   readonly nodes: number = 1;
   readonly workspaceBytes: number;
+  readonly fillsCard: boolean;
+  readonly hasParts: boolean;
   private readonly prepared: PreparedCall;
   private readonly references: readonly Reference[];
   private readonly addresses: number[];
@@ -116,16 +127,18 @@ class BoundLibraryCall implements BoundLaunch {
     this.threads = binder.device.target.multiprocessors;
     this.prepared = binder.libraries.prepare(launch.call);
     this.workspaceBytes = this.prepared.workspaceBytes;
+    this.fillsCard = fillsCard(launch, binder.device.target);
+    this.hasParts = this.prepared.hasParts ?? false;
     this.references = launch.operands.map((operand) => layout.reference(operand));
     this.addresses = launch.operands.map(() => 0);
     this.workspace = layout.workspace;
     this.stream = binder.device.stream;
   }
 
-  issue(bases: Float64Array): void {
+  issue(bases: Float64Array, _watch: LaunchWatch | null, nextPart?: () => void): void {
     const { addresses, references } = this;
     for (let i = 0; i < addresses.length; i++) addresses[i] = addressOf(bases, references[i]);
-    this.prepared.run(addresses, bases[this.workspace], this.stream);
+    this.prepared.run(addresses, bases[this.workspace], this.stream, nextPart);
   }
 }
 
@@ -134,6 +147,8 @@ class BoundCopy implements BoundLaunch {
   readonly threads: number = 1;
   readonly nodes: number = 1;
   readonly workspaceBytes: number = 0;
+  readonly fillsCard: boolean;
+  readonly hasParts: boolean = false;
   private readonly device: CudaDevice;
   private readonly from: Reference;
   private readonly to: Reference;
@@ -142,6 +157,7 @@ class BoundCopy implements BoundLaunch {
   constructor({ device }: LaunchBinder, layout: FrameLayout, launch: CopyLaunch) {
     this.facts = launch.facts;
     this.device = device;
+    this.fillsCard = fillsCard(launch, device.target);
     this.from = layout.reference(launch.from);
     this.to = layout.reference(launch.to);
     this.bytes = launch.bytes;
@@ -159,6 +175,8 @@ class BoundHostCall implements BoundLaunch {
   readonly threads: number = 1;
   readonly nodes: number = 1;
   readonly workspaceBytes: number = 0;
+  readonly fillsCard: boolean = true;
+  readonly hasParts: boolean = false;
   private readonly device: CudaDevice;
   private readonly staging: Staging;
   private readonly launch: HostLaunch;
@@ -220,6 +238,9 @@ class BoundLoop implements BoundLaunch {
   readonly threads: number;
   readonly nodes: number;
   readonly workspaceBytes: number;
+  /** Its trips are many launches in order. */
+  readonly fillsCard: boolean = true;
+  readonly hasParts: boolean = false;
   private readonly binder: LaunchBinder;
   private readonly launch: LoopLaunch;
   private readonly outer: FrameLayout;

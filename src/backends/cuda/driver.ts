@@ -25,6 +25,7 @@ const EVENT_WITHOUT_TIMING = 2;
 const NOT_READY = 600;
 const OUT_OF_MEMORY = 2;
 const CAPTURE_RELAXED = 2;
+const SET_CAPTURE_DEPENDENCIES = 1;
 /** Kernels get more dynamic shared memory than this only if they were told. */
 const DEFAULT_SHARED_BYTES = 48 * 1024;
 
@@ -364,6 +365,44 @@ export class Driver {
   endCapture(stream: number): number {
     this.call("cuStreamEndCapture", "", stream, this.wide);
     return Number(this.wide[0]);
+  }
+
+  /** Whether the nodes of a captured graph can be given other edges than those of a chain. */
+  get ordersCapture(): boolean {
+    const has = (...names: DriverFunction[]): boolean =>
+      names.some((name) => this.functions.has(name));
+    return (
+      has("cuStreamGetCaptureInfo_v3", "cuStreamGetCaptureInfo_v2") &&
+      has("cuStreamUpdateCaptureDependencies_v2", "cuStreamUpdateCaptureDependencies")
+    );
+  }
+
+  /** The nodes of a capture that its next node will wait for: at first, those it made last. */
+  captureNodes(stream: number): bigint[] {
+    const { wide, wideToo, word } = this;
+    // From CUDA 12.3 on edges carry data, and the older function refuses to leave it out.
+    if (this.functions.has("cuStreamGetCaptureInfo_v3")) {
+      const edges = new BigUint64Array(1);
+      const name = "cuStreamGetCaptureInfo_v3";
+      this.call(name, "", stream, word, null, null, wide, edges, wideToo);
+    } else {
+      this.call("cuStreamGetCaptureInfo_v2", "", stream, word, null, null, wide, wideToo);
+    }
+    const count = Number(wideToo[0]);
+    if (count === 0) return [];
+    return [...new BigUint64Array(this.ffi.view(Number(wide[0]), 8 * count))];
+  }
+
+  /** Sets what the next node of a capture waits for; with none, it begins a path of its own. */
+  setCaptureNodes(stream: number, nodes: readonly bigint[]): void {
+    const list = BigUint64Array.from(nodes.length === 0 ? [0n] : nodes);
+    const flags = SET_CAPTURE_DEPENDENCIES;
+    if (this.functions.has("cuStreamUpdateCaptureDependencies_v2")) {
+      const name = "cuStreamUpdateCaptureDependencies_v2";
+      this.call(name, "", stream, list, null, nodes.length, flags);
+    } else {
+      this.call("cuStreamUpdateCaptureDependencies", "", stream, list, nodes.length, flags);
+    }
   }
 
   nodeCount(graph: number): number {

@@ -9,6 +9,10 @@ export interface Replayable {
   readonly inputCount: number;
   /** Puts everything on the stream, with these base addresses. */
   issue(bases: Float64Array): void;
+  /** The same on the stream while it is captured, with as few edges as the data allows. */
+  record(bases: Float64Array): void;
+  /** Whether a first run with certain addresses is recorded already. */
+  readonly recordsAtOnce: boolean;
 }
 
 /** A graph that was recorded for certain addresses. */
@@ -107,7 +111,7 @@ export class GraphReplay {
       return;
     }
     const isKnown = this.candidates.some((candidate) => sameAddresses(candidate, bases));
-    if (isKnown || this.mode === "updates") {
+    if (isKnown || this.mode === "updates" || this.program.recordsAtOnce) {
       this.record(bases);
       return;
     }
@@ -138,7 +142,7 @@ export class GraphReplay {
     const { driver, stream } = this.device;
     driver.beginCapture(stream);
     try {
-      this.program.issue(bases);
+      this.program.record(bases);
     } catch (error) {
       // The capture must end, or the stream cannot be used; what it made is of no use.
       try {

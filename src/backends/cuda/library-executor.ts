@@ -9,13 +9,16 @@ export type LibraryName = "nvrtc" | "cublasLt" | "cudnn" | "nccl";
 export interface PreparedCall {
   /** Device memory `run` needs for itself; its contents do not outlive a run. */
   readonly workspaceBytes: number;
+  /** Whether it issues several things that do not depend on each other. @defaultValue false */
+  readonly hasParts?: boolean;
   /**
    * Issues the call on a stream, also while the stream is captured: no synchronisation, no
    * allocation, no host memory that changes later.
    * @param addresses - of the operands, in the order the call's type documents.
    * @param workspace - address of `workspaceBytes` bytes, aligned to 256.
+   * @param nextPart - called between parts that may run at once; see `hasParts`.
    */
-  run(addresses: readonly number[], workspace: number, stream: number): void;
+  run(addresses: readonly number[], workspace: number, stream: number, nextPart?: () => void): void;
 }
 
 /** Does one kind of library call on one device. */

@@ -236,10 +236,21 @@ class PreparedMatmul implements PreparedCall {
     return found;
   }
 
-  run(addresses: readonly number[], workspace: number, stream: number): void {
+  /** Calls without a workspace share nothing. */
+  get hasParts(): boolean {
+    return this.starts.length > 1 && this.workspaceBytes === 0;
+  }
+
+  run(
+    addresses: readonly number[],
+    workspace: number,
+    stream: number,
+    nextPart?: () => void,
+  ): void {
     const operands = addresses.slice(0, 3);
     const isAligned = this.keepsAlignment && operands.every((address) => address % ALIGNMENT === 0);
-    this.issue(isAligned ? this.algorithm : this.forUnaligned(), addresses, workspace, stream);
+    const algorithm = isAligned ? this.algorithm : this.forUnaligned();
+    this.issue(algorithm, addresses, workspace, stream, nextPart);
   }
 
   /** Rare: operands inside other tensors. Not tried, since this may be while a graph is captured. */
@@ -270,6 +281,7 @@ class PreparedMatmul implements PreparedCall {
     [a, b, d, bias = 0]: readonly number[],
     workspace: number,
     stream: number,
+    nextPart?: () => void,
   ): void {
     if (this.call.epilogue.startsWith("bias") && bias !== this.bias) {
       const address = BigUint64Array.of(BigInt(bias));
@@ -278,7 +290,8 @@ class PreparedMatmul implements PreparedCall {
     }
     const bytes = dtypeBytes(this.call.dtype);
     const output = dtypeBytes(this.call.outputDtype);
-    for (const [startA, startB, startD] of this.starts) {
+    for (const [i, [startA, startB, startD]] of this.starts.entries()) {
+      if (i > 0) nextPart?.();
       const addresses = { a: b + startB * bytes, b: a + startA * bytes, d: d + startD * output };
       const { one, zero } = this;
       const { descriptors } = this;

@@ -12,7 +12,10 @@ import { CudaBuffer } from "./buffer.ts";
 import type { CudaDevice } from "./device.ts";
 import type { ErrorWords } from "./error-words.ts";
 import { FrameLayout } from "./frame.ts";
+import { GraphRecorder } from "./graph-recorder.ts";
 import { GraphReplay } from "./graph-replay.ts";
+import { planOrder } from "./launch-order.ts";
+import type { LaunchOrder } from "./launch-order.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 import type { ModuleCache } from "./module-cache.ts";
 import type { Staging } from "./staging.ts";
@@ -28,6 +31,10 @@ export interface ProgramHost {
   readonly binder: Omit<LaunchBinder, "kernel">;
   /** Whether the device is waited for after every launch, so that a failure names its kernel. */
   readonly isSynchronous: boolean;
+  /** Whether recorded graphs keep the order of the stream, launch after launch. */
+  readonly isChain: boolean;
+  /** Whether programs are recorded in their first run, not when addresses come again. */
+  readonly recordsAtOnce: boolean;
   /** Whether runs wait to see if their kernels met a wrong index. */
   readonly checksAtOnce: boolean;
   /** Makes the arena so large. @throws {OutOfMemoryError} */
@@ -52,6 +59,8 @@ export class CudaProgram implements Program {
   readonly kernels: readonly KernelFacts[];
   /** Recorded graphs; null where launches are issued one by one in every run. */
   readonly replay: GraphReplay | null;
+  /** What may run at once in recorded graphs; null where launches keep the order of the stream. */
+  readonly order: LaunchOrder | null;
   private readonly host: ProgramHost;
   private readonly code: CudaProgramCode;
   private readonly name: string;
@@ -78,8 +87,23 @@ export class CudaProgram implements Program {
     this.kernels = this.launches.map(({ facts, threads }) => ({ ...facts, threads }));
     this.scratchOffset = roundUp(code.temporaryBytes, ALIGNMENT);
     this.workspaceOffset = this.scratchOffset + roundUp(code.scratchBytes, ALIGNMENT);
-    this.arenaBytes = this.workspaceOffset + workspaceOf(this.launches);
-    this.replay = this.createReplay(graph.inputs.length);
+    this.order = this.canReplay() ? this.createOrder() : null;
+    const workspaceBytes = this.order?.workspaceBytes ?? workspaceOf(this.launches);
+    this.arenaBytes = this.workspaceOffset + workspaceBytes;
+    this.replay = this.canReplay() ? this.createReplay(graph.inputs.length) : null;
+  }
+
+  private canReplay(): boolean {
+    const nodes = this.launches.reduce((sum, launch) => sum + launch.nodes, 0);
+    const isWorthIt = nodes >= FEWEST_NODES && nodes <= MOST_NODES;
+    return this.code.isCapturable && !this.host.isSynchronous && isWorthIt;
+  }
+
+  private createOrder(): LaunchOrder | null {
+    const { dependencies } = this.code;
+    const { device, isChain } = this.host;
+    if (dependencies === undefined || isChain || !device.driver.ordersCapture) return null;
+    return planOrder(this.launches, dependencies);
   }
 
   private bind(): BoundLaunch[] {
@@ -99,14 +123,19 @@ export class CudaProgram implements Program {
     }
   }
 
-  private createReplay(inputCount: number): GraphReplay | null {
-    const nodes = this.launches.reduce((sum, launch) => sum + launch.nodes, 0);
-    const isWorthIt = nodes >= FEWEST_NODES && nodes <= MOST_NODES;
-    if (!this.code.isCapturable || this.host.isSynchronous || !isWorthIt) return null;
-    return new GraphReplay(this.host.device, this.host.pool, {
+  private createReplay(inputCount: number): GraphReplay {
+    const { launches, layout, order } = this;
+    const { device, pool, recordsAtOnce } = this.host;
+    const { driver, stream } = device;
+    const issue = (bases: Float64Array): void => issueAll(launches, bases, null);
+    const recorder =
+      order === null ? null : new GraphRecorder(driver, stream, launches, order, layout.workspace);
+    return new GraphReplay(device, pool, {
       operandBytes: this.sizes,
       inputCount,
-      issue: (bases) => issueAll(this.launches, bases, null),
+      issue,
+      record: (bases) => (recorder === null ? issue(bases) : recorder.record(bases)),
+      recordsAtOnce,
     });
   }
 

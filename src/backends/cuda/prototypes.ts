@@ -61,6 +61,14 @@ export const driverPrototypes = {
     "int cuLaunchKernel(u64 function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 shared, u64 stream, u64 parameters, u64 extra)",
   cuStreamBeginCapture_v2: "int cuStreamBeginCapture_v2(u64 stream, int mode)",
   cuStreamEndCapture: "int cuStreamEndCapture(u64 stream, p graph)",
+  cuStreamGetCaptureInfo_v2:
+    "int cuStreamGetCaptureInfo_v2(u64 stream, p status, p id, p graph, p nodes, p count)",
+  cuStreamGetCaptureInfo_v3:
+    "int cuStreamGetCaptureInfo_v3(u64 stream, p status, p id, p graph, p nodes, p edges, p count)",
+  cuStreamUpdateCaptureDependencies:
+    "int cuStreamUpdateCaptureDependencies(u64 stream, p nodes, size_t count, u32 flags)",
+  cuStreamUpdateCaptureDependencies_v2:
+    "int cuStreamUpdateCaptureDependencies_v2(u64 stream, p nodes, p edges, size_t count, u32 flags)",
   cuGraphInstantiateWithFlags:
     "int cuGraphInstantiateWithFlags(p executable, u64 graph, u64 flags)",
   cuGraphUpload: "int cuGraphUpload(u64 executable, u64 stream)",

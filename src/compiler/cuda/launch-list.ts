@@ -2,6 +2,7 @@ import type { Node } from "../../ir/node.ts";
 import { entryText, firstBlocks } from "./entry-text.ts";
 import type { Piece } from "./entry-text.ts";
 import type { KernelFunction } from "./kernel-code.ts";
+import { LaunchDependencies } from "./launch-dependencies.ts";
 import { mustKeepOrder } from "./memory-ranges.ts";
 import type { Touches } from "./memory-ranges.ts";
 import { sortPair } from "./sort-kernel.ts";
@@ -90,6 +91,12 @@ export class LaunchList {
   /** The launches; entries are written through `unit`. */
   finish(unit: UnitText): Launch[] {
     return this.slots.map((slot) => slot.fixed ?? kernelLaunch(slot.works, unit));
+  }
+
+  /** For each launch, the earlier ones it directly depends on, by number in ascending order. */
+  dependencies(): number[][] {
+    const found = new LaunchDependencies();
+    return this.slots.map(({ touches }) => found.add(touches));
   }
 }
 

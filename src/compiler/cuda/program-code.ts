@@ -109,6 +109,11 @@ export interface CudaProgramCode {
   /** Prelude and all entries; empty where a program launches none. */
   readonly source: string;
   readonly launches: readonly Launch[];
+  /**
+   * For each launch the earlier ones it must come after, by number, as far as none follows from the
+   * others; launches with no path between them may run at once. Not given: the order of the stream.
+   */
+  readonly dependencies?: readonly (readonly number[])[];
   readonly temporaryBytes: number;
   /** Scratch generated kernels use, after the temporaries; libraries' workspaces come on top. */
   readonly scratchBytes: number;

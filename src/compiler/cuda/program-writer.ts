@@ -70,6 +70,11 @@ class ScheduleWriter {
     return this.list.finish(this.unit.text);
   }
 
+  /** For each launch, those it depends on. */
+  dependencies(): number[][] {
+    return this.list.dependencies();
+  }
+
   private step(step: Step): void {
     switch (step.kind) {
       case "kernel": {
@@ -292,6 +297,7 @@ export function writeProgram(
   return {
     source: text === "" ? "" : usedPrelude(text) + text,
     launches,
+    dependencies: writer.dependencies(),
     temporaryBytes: plan.temporaryBytes,
     scratchBytes: unit.scratchBytes,
     isCapturable: unit.isCapturable,

@@ -23,7 +23,10 @@ export function emulateCard(): void {
   registerDevice("cuda", {
     create: () => {
       machine = emulator();
-      return emulatedBackend(machine, { fuse: process.env.ATHANOR_FUSE !== "0" });
+      return emulatedBackend(machine, {
+        fuse: process.env.ATHANOR_FUSE !== "0",
+        recordsAtOnce: true,
+      });
     },
   });
   afterEach(() => expectNoDefects(machine));

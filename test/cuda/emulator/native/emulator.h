@@ -23,6 +23,7 @@ enum {
   CU_INVALID_CONTEXT = 201,
   CU_NO_BINARY_FOR_GPU = 209,
   CU_INVALID_HANDLE = 400,
+  CU_ILLEGAL_STATE = 401,
   CU_NOT_FOUND = 500,
   CU_NOT_READY = 600,
   CU_ILLEGAL_ADDRESS = 700,
@@ -83,6 +84,11 @@ int emu_run_guarded(const char *name, void (*run)(void *), void *data);
 int emu_is_device(u64 address, u64 bytes);
 int emu_is_pinned(u64 address, u64 bytes);
 void emu_free_device(u64 address);
+/* All that is on the device: its bytes, a copy of it, the copy put back, a byte where they differ. */
+u64 emu_device_bytes(void);
+void emu_save_device(char *to);
+void emu_restore_device(const char *from);
+u64 emu_differs(const char *from);
 void emu_reset_memory(void);
 
 /* ---- streams.c */
@@ -94,6 +100,8 @@ struct emu_op {
   u64 sequence;
   size_t bytes;
   void *data;
+  u64 *after; /* nodes of a graph that come before, by sequence */
+  int after_count;
 };
 enum { OP_KERNEL, OP_COPY, OP_SET, OP_LIBRARY, OP_RECORD, OP_WAIT, OP_FREE, OP_GRAPH };
 /* Puts work into a stream, or into the graph it captures. Copies data. */

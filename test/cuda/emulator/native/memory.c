@@ -101,6 +101,43 @@ void emu_reset_memory(void) {
   emu.used = 0;
 }
 
+static int is_device(const struct region *region) {
+  return region->kind == REGION_DEVICE || region->kind == REGION_MAPPED;
+}
+u64 emu_device_bytes(void) {
+  u64 sum = 0;
+  for (int i = 0; i < region_count; i++) sum += is_device(&regions[i]) ? regions[i].bytes : 0;
+  return sum;
+}
+void emu_save_device(char *to) {
+  for (int i = 0; i < region_count; i++) {
+    if (!is_device(&regions[i])) continue;
+    memcpy(to, (char *)(uintptr_t)regions[i].start, regions[i].bytes);
+    to += regions[i].bytes;
+  }
+}
+void emu_restore_device(const char *from) {
+  for (int i = 0; i < region_count; i++) {
+    if (!is_device(&regions[i])) continue;
+    memcpy((char *)(uintptr_t)regions[i].start, from, regions[i].bytes);
+    from += regions[i].bytes;
+  }
+}
+/* Address of the first byte that is not as in the copy, or 0. */
+u64 emu_differs(const char *from) {
+  for (int i = 0; i < region_count; i++) {
+    if (!is_device(&regions[i])) continue;
+    const char *now = (char *)(uintptr_t)regions[i].start;
+    if (memcmp(now, from, regions[i].bytes) != 0) {
+      u64 at = 0;
+      while (now[at] == from[at]) at++;
+      return regions[i].start + at;
+    }
+    from += regions[i].bytes;
+  }
+  return 0;
+}
+
 int cuMemAlloc_v2(u64 *address, size_t bytes) {
   int error = emu_context_error();
   if (error) return error;

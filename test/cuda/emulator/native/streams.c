@@ -11,6 +11,12 @@ struct graph {
   u32 magic;
   struct emu_op *first, *last;
   int count;
+  int checked; /* launches that were compared with the order of the capture */
+};
+/* Nodes of a graph, by sequence. */
+struct nodes {
+  u64 *items;
+  int count;
 };
 struct stream {
   u32 magic;
@@ -18,6 +24,7 @@ struct stream {
   struct emu_op *first, *last;
   u64 enqueued, executed;
   struct graph *capture; /* graph it records into */
+  struct nodes waited; /* what the next node of the capture comes after */
   int is_origin, is_invalid;
   struct stream *next;
 };
@@ -26,11 +33,23 @@ struct event {
   int was_asked, is_captured;
   struct stream *stream; /* that it was recorded in; NULL before */
   struct graph *graph;
+  struct nodes waited;
   u64 sequence;
   double seconds;
 };
 static struct stream null_stream = {.magic = MAGIC_STREAM, .is_blocking = 1};
 static struct stream *streams = &null_stream;
+
+static void clear_nodes(struct nodes *nodes) { nodes->count = 0; }
+static void add_node(struct nodes *nodes, u64 sequence) {
+  for (int i = 0; i < nodes->count; i++)
+    if (nodes->items[i] == sequence) return;
+  nodes->items = realloc(nodes->items, (nodes->count + 1) * sizeof(u64));
+  nodes->items[nodes->count++] = sequence;
+}
+static void add_nodes(struct nodes *nodes, const struct nodes *more) {
+  for (int i = 0; i < more->count; i++) add_node(nodes, more->items[i]);
+}
 
 static struct stream *stream_of(u64 handle) {
   return handle == 0 ? &null_stream : emu_object(handle, MAGIC_STREAM);
@@ -42,6 +61,11 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+static void free_op(struct emu_op *op) {
+  free(op->data);
+  free(op->after);
+  free(op);
+}
 static int run_until(struct stream *stream, u64 sequence) {
   while (stream->executed < sequence && stream->first != NULL) {
     struct emu_op *op = stream->first;
@@ -52,8 +76,7 @@ static int run_until(struct stream *stream, u64 sequence) {
       if (error) emu.sticky = error;
     }
     stream->executed = op->sequence;
-    free(op->data);
-    free(op);
+    free_op(op);
   }
   return emu.sticky;
 }
@@ -71,8 +94,7 @@ void emu_reset_streams(void) {
     while (at->first != NULL) {
       struct emu_op *op = at->first;
       at->first = op->next;
-      free(op->data);
-      free(op);
+      free_op(op);
     }
     at->last = NULL;
     at->executed = at->enqueued;
@@ -91,6 +113,11 @@ static struct emu_op *copy_op(const struct emu_op *from) {
   op->next = NULL;
   op->data = malloc(from->bytes ? from->bytes : 1);
   memcpy(op->data, from->data, from->bytes);
+  op->after = NULL;
+  if (from->after_count > 0) {
+    op->after = malloc(from->after_count * sizeof(u64));
+    memcpy(op->after, from->after, from->after_count * sizeof(u64));
+  }
   return op;
 }
 static void append(struct graph *graph, struct emu_op *op) {
@@ -107,6 +134,10 @@ int emu_enqueue(u64 handle, int kind, int (*run)(struct emu_op *), const void *d
   struct emu_op *op = copy_op(&template);
   if (stream->capture != NULL) {
     append(stream->capture, op);
+    op->after = stream->waited.items;
+    op->after_count = stream->waited.count;
+    stream->waited = (struct nodes){NULL, 0};
+    add_node(&stream->waited, op->sequence);
     return CU_OK;
   }
   op->sequence = ++stream->enqueued;
@@ -207,6 +238,8 @@ int cuEventRecord(u64 handle, u64 stream_handle) {
   if (event == NULL || stream == NULL) return CU_INVALID_HANDLE;
   event->stream = stream;
   event->graph = stream->capture;
+  clear_nodes(&event->waited);
+  add_nodes(&event->waited, &stream->waited);
   event->was_asked = 0;
   if (stream->capture != NULL) return CU_OK;
   struct record record = {event};
@@ -236,7 +269,9 @@ int cuStreamWaitEvent(u64 stream_handle, u64 event_handle, u32 flags) {
   if (event->stream == NULL) return CU_OK;
   if (event->graph != NULL) { /* the stream joins the capture */
     if (stream->capture != NULL && stream->capture != event->graph) return CU_CAPTURE_WRONG_STREAM;
+    if (stream->capture == NULL) clear_nodes(&stream->waited);
     stream->capture = event->graph;
+    add_nodes(&stream->waited, &event->waited);
     return CU_OK;
   }
   if (stream->capture != NULL) return CU_OK; /* work before the capture is before its replay too */
@@ -352,6 +387,7 @@ int cuStreamBeginCapture_v2(u64 handle, int mode) {
   if (stream->capture != NULL) return CU_INVALID_VALUE;
   stream->capture = calloc(1, sizeof(struct graph));
   stream->capture->magic = MAGIC_GRAPH;
+  clear_nodes(&stream->waited);
   stream->is_origin = 1;
   stream->is_invalid = 0;
   emu.captures++;
@@ -380,28 +416,58 @@ int cuStreamIsCapturing(u64 handle, int *status) {
   return CU_OK;
 }
 int cuStreamGetCaptureInfo_v2(u64 handle, int *status, u64 *id, u64 *graph, u64 *nodes, u64 *count) {
-  static u64 last;
+  static u64 *listed; /* good until the next call */
   struct stream *stream = stream_of(handle);
   if (stream == NULL) return CU_INVALID_HANDLE;
   *status = stream->capture != NULL;
   if (stream->capture == NULL) return CU_OK;
-  last = (u64)(uintptr_t)stream->capture->last;
+  const struct nodes *waited = &stream->waited;
+  free(listed);
+  listed = calloc(waited->count + 1, sizeof(u64));
+  for (struct emu_op *op = stream->capture->first; op != NULL; op = op->next)
+    for (int i = 0; i < waited->count; i++)
+      if (waited->items[i] == op->sequence) listed[i] = (u64)(uintptr_t)op;
   if (id) *id = (u64)(uintptr_t)stream->capture;
   if (graph) *graph = (u64)(uintptr_t)stream->capture;
-  if (nodes) *nodes = (u64)(uintptr_t)&last;
-  if (count) *count = last != 0;
+  if (nodes) *nodes = (u64)(uintptr_t)listed;
+  if (count) *count = waited->count;
   return CU_OK;
+}
+int cuStreamGetCaptureInfo_v3(u64 handle, int *status, u64 *id, u64 *graph, u64 *nodes, u64 *edges, u64 *count) {
+  if (edges) *edges = 0;
+  return cuStreamGetCaptureInfo_v2(handle, status, id, graph, nodes, count);
+}
+static int has_node(const struct graph *graph, u64 node) {
+  for (struct emu_op *op = graph->first; op != NULL; op = op->next)
+    if ((u64)(uintptr_t)op == node) return 1;
+  return 0;
+}
+/* flags: 0 adds to what the next node waits for, 1 takes its place. */
+int cuStreamUpdateCaptureDependencies(u64 handle, const u64 *nodes, size_t count, u32 flags) {
+  struct stream *stream = stream_of(handle);
+  if (stream == NULL) return CU_INVALID_HANDLE;
+  if (stream->capture == NULL) return CU_ILLEGAL_STATE;
+  if (flags > 1) return CU_INVALID_VALUE;
+  for (size_t i = 0; i < count; i++)
+    if (!has_node(stream->capture, nodes[i])) return CU_INVALID_VALUE;
+  if (flags == 1) clear_nodes(&stream->waited);
+  for (size_t i = 0; i < count; i++)
+    add_node(&stream->waited, ((struct emu_op *)(uintptr_t)nodes[i])->sequence);
+  return CU_OK;
+}
+int cuStreamUpdateCaptureDependencies_v2(u64 handle, const u64 *nodes, const void *edges, size_t count, u32 flags) {
+  if (edges != NULL) return CU_INVALID_VALUE;
+  return cuStreamUpdateCaptureDependencies(handle, nodes, count, flags);
 }
 
 static void free_ops(struct graph *graph) {
   for (struct emu_op *op = graph->first; op != NULL;) {
     struct emu_op *next = op->next;
-    free(op->data);
-    free(op);
+    free_op(op);
     op = next;
   }
   graph->first = graph->last = NULL;
-  graph->count = 0;
+  graph->count = graph->checked = 0;
 }
 static void copy_graph(struct graph *to, const struct graph *from) {
   for (struct emu_op *op = from->first; op != NULL; op = op->next) append(to, copy_op(op));
@@ -452,14 +518,80 @@ int cuGraphUpload(u64 handle, u64 stream) {
   if (error) return error;
   return emu_object(handle, MAGIC_EXEC) ? CU_OK : CU_INVALID_HANDLE;
 }
+/* An order of the nodes, which the edges allow: any, or with as many as possible before those that
+ * were captured earlier. */
+static struct emu_op **allowed_order(const struct graph *graph, int latest_first) {
+  static u64 random = 88172645463325252u;
+  int count = graph->count, ready_count = 0, done = 0;
+  struct emu_op **ops = calloc(count + 1, sizeof *ops), **order = calloc(count + 1, sizeof *order);
+  int *missing = calloc(count + 1, sizeof(int)), *ready = calloc(count + 1, sizeof(int));
+  struct nodes *followers = calloc(count + 1, sizeof *followers);
+  for (struct emu_op *op = graph->first; op != NULL; op = op->next) {
+    int i = (int)op->sequence - 1;
+    ops[i] = op;
+    missing[i] = op->after_count;
+    if (missing[i] == 0) ready[ready_count++] = i;
+    for (int j = 0; j < op->after_count; j++) add_node(&followers[op->after[j] - 1], i);
+  }
+  while (ready_count > 0) {
+    int pick = 0;
+    random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+    if (!latest_first) pick = (int)(random % (u64)ready_count);
+    else
+      for (int i = 1; i < ready_count; i++)
+        if (ready[i] > ready[pick]) pick = i;
+    int now = ready[pick];
+    ready[pick] = ready[--ready_count];
+    order[done++] = ops[now];
+    for (int i = 0; i < followers[now].count; i++)
+      if (--missing[followers[now].items[i]] == 0) ready[ready_count++] = (int)followers[now].items[i];
+    free(followers[now].items);
+  }
+  free(ops), free(missing), free(ready), free(followers);
+  return order;
+}
+static int run_in_order(struct emu_op **order, int count) {
+  int error = 0;
+  for (int i = 0; i < count && error == 0; i++) error = order[i]->run(order[i]);
+  return error;
+}
+/* Runs the nodes as they were captured, and puts the memory back to before; returns what came out. */
+static char *expected_memory(const struct graph *exec, int *error) {
+  u64 bytes = emu_device_bytes(), kernels = emu.kernels, copies = emu.copies;
+  char *before = malloc(bytes), *expected = malloc(bytes);
+  emu_save_device(before);
+  for (struct emu_op *at = exec->first; at != NULL && *error == 0; at = at->next) *error = at->run(at);
+  if (*error == 0) {
+    emu_save_device(expected);
+    emu_restore_device(before);
+    emu.kernels = kernels;
+    emu.copies = copies;
+  }
+  free(before);
+  return expected;
+}
+/* Nodes run in orders a card might take. Where an edge is missing the result is another one: in a
+ * graph's first launches the memory is compared with what the order of the capture leaves. */
+#define CHECKED_LAUNCHES 2
+#define CHECKED_BYTES ((u64)64 << 20)
 static int run_graph(struct emu_op *op) {
   struct graph *exec = *(struct graph **)op->data;
+  int error = 0, is_first = exec->checked == 0;
   emu.graph_launches++;
-  for (struct emu_op *at = exec->first; at != NULL; at = at->next) {
-    int error = at->run(at);
-    if (error) return error;
+  char *expected = NULL;
+  if (exec->checked < CHECKED_LAUNCHES && emu_device_bytes() <= CHECKED_BYTES) {
+    exec->checked++;
+    expected = expected_memory(exec, &error);
   }
-  return CU_OK;
+  struct emu_op **order = allowed_order(exec, is_first);
+  if (error == 0) error = run_in_order(order, exec->count);
+  u64 at = error || expected == NULL ? 0 : emu_differs(expected);
+  if (at != 0)
+    emu_problem("a graph of %d nodes lacks an edge: the byte at %#llx depends on their order", exec->count,
+                (unsigned long long)at);
+  free(order);
+  free(expected);
+  return error;
 }
 int cuGraphLaunch(u64 handle, u64 stream) {
   int error = emu_context_error();
@@ -467,6 +599,10 @@ int cuGraphLaunch(u64 handle, u64 stream) {
   struct graph *exec = emu_object(handle, MAGIC_EXEC);
   if (exec == NULL) return CU_INVALID_HANDLE;
   return emu_enqueue(stream, OP_GRAPH, run_graph, &exec, sizeof exec);
+}
+static int has_same_edges(const struct emu_op *a, const struct emu_op *b) {
+  return a->after_count == b->after_count &&
+         (a->after_count == 0 || memcmp(a->after, b->after, a->after_count * sizeof(u64)) == 0);
 }
 /* Takes the parameters of a graph of the same nodes; info = { result, node, node }. */
 int cuGraphExecUpdate_v2(u64 exec_handle, u64 graph_handle, int *info) {
@@ -477,7 +613,7 @@ int cuGraphExecUpdate_v2(u64 exec_handle, u64 graph_handle, int *info) {
   if (exec == NULL || graph == NULL) return CU_INVALID_HANDLE;
   emu_flush_all();
   struct emu_op *a = exec->first, *b = graph->first;
-  while (a != NULL && b != NULL && a->kind == b->kind) {
+  while (a != NULL && b != NULL && a->kind == b->kind && has_same_edges(a, b)) {
     a = a->next;
     b = b->next;
   }
