@@ -15,4 +15,9 @@ export interface Transitions {
   readonly terminated: Uint8Array;
   /** 1 where the episode was cut. */
   readonly truncated: Uint8Array;
+  /**
+   * Number of the environment of each row. Without it row i is of environment i: needed where rows
+   * are left out, such as those of a reset.
+   */
+  readonly environments?: Int32Array | undefined;
 }
