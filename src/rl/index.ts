@@ -1,10 +1,30 @@
+/**
+ * Environments with Gymnasium's meaning of every word: spaces, wrappers, physics, vectors of
+ * environments, noise, replay.
+ *
+ * @module
+ */
 export { Pcg64 } from "../base/pcg64.ts";
 export type { Pcg64State, Seed } from "../base/pcg64.ts";
+export { Box } from "./box.ts";
+export type { Bounds, BoxOptions } from "./box.ts";
+export { Dict } from "./dict.ts";
+export type { DictValue, NamedSpaces, ValueOf } from "./dict.ts";
+export { Discrete } from "./discrete.ts";
 export type { EnvSpec } from "./env-spec.ts";
 export { Env } from "./env.ts";
 export type { Info, Reset, ResetOptions, Step } from "./env.ts";
+export { flatDim, flatten, flattenInto, flattenSpace, unflatten } from "./flatten.ts";
+export type { FlatRow } from "./flatten.ts";
 export type { Frame, RenderMode } from "./frame.ts";
-export type { Space, SpaceKind } from "./space.ts";
+export { MultiBinary } from "./multi-binary.ts";
+export { MultiDiscrete } from "./multi-discrete.ts";
+export type { Space, SpaceKind, SpaceRandomState } from "./space.ts";
+export type { SpaceArray, SpaceArrays, SpaceDType } from "./space-array.ts";
+export { Text } from "./text.ts";
+export type { TextOptions } from "./text.ts";
+export { Tuple } from "./tuple.ts";
+export type { TupleValue } from "./tuple.ts";
 export type { Rows, Transitions } from "./transitions.ts";
 export type { Batch, NumericArray } from "./vector/batch.ts";
 export type { VectorEnvOptions } from "./vector/sync-vector-env.ts";

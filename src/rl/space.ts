@@ -10,6 +10,11 @@ export type SpaceKind =
   | "Tuple"
   | "Text";
 
+/** The state of a space's generator; of a `Dict` or `Tuple` also those of its parts. JSON. */
+export interface SpaceRandomState extends Pcg64State {
+  readonly parts?: readonly SpaceRandomState[];
+}
+
 /**
  * A set of values: what an environment shows (observations) or takes (actions).
  *
@@ -31,8 +36,8 @@ export interface Space<T> {
   /** The space's own generator; created, from the operating system's entropy, at first use. */
   readonly random: Pcg64;
   /** The state of the generator, for checkpoints. */
-  randomState(): Pcg64State;
-  setRandomState(state: Pcg64State): void;
+  randomState(): SpaceRandomState;
+  setRandomState(state: SpaceRandomState): void;
   /** Whether the other space holds the same values. */
   equals(other: Space<unknown>): boolean;
   /** Such as `Box(-2, 2, [1], f32)`. */
