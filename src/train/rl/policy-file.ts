@@ -1,0 +1,93 @@
+import { CheckpointError } from "../../base/errors.ts";
+import { scope } from "../../tensor/memory.ts";
+import { CheckpointFolder } from "../checkpoint-folder.ts";
+import type { Learner, LearnerState } from "./learner.ts";
+import { requireSame } from "./run-identity.ts";
+import { statefulWrappers } from "./wrapper-states.ts";
+import type { Env } from "../../rl/env.ts";
+
+/** A learner in a file, without its memory unless that was asked for. */
+export interface SavedPolicy {
+  readonly algorithm: string;
+  /** Id of the environment; empty if the learner was saved by itself. */
+  readonly env: string;
+  readonly observationSpace: string;
+  readonly actionSpace: string;
+  /** What the learner was made with. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly learner: LearnerState;
+  /** States of the environment's wrappers, such as the statistics of normalisers. */
+  readonly wrappers: readonly unknown[];
+  readonly step: number;
+  /** Mean return of the evaluation it was kept for; null if there was none. */
+  readonly meanReturn: number | null;
+}
+
+/** What {@link savePolicy} keeps beside the learner. */
+export interface SavePolicyOptions {
+  readonly env?: string;
+  /** Environment whose normalisers belong to the policy. */
+  readonly wrappersOf?: Env | undefined;
+  readonly step?: number;
+  readonly meanReturn?: number | null;
+  /** Whether the replay buffer is saved too. @defaultValue false */
+  readonly withReplay?: boolean;
+}
+
+/**
+ * Saves a learner in `<folder>/step-<N>.safetensors`, whole or not at all, in place of what was
+ * there.
+ *
+ * @returns the path of the file.
+ * @throws {CheckpointError} if it cannot be written.
+ */
+export async function savePolicy(
+  folder: string,
+  learner: Learner,
+  options: SavePolicyOptions = {},
+): Promise<string> {
+  const { env = "", wrappersOf, step = 0, meanReturn = null, withReplay = false } = options;
+  const { path } = await scope(async () => {
+    const policy: SavedPolicy = {
+      algorithm: learner.algorithm,
+      env,
+      observationSpace: String(learner.observationSpace),
+      actionSpace: String(learner.actionSpace),
+      options: learner.options,
+      learner: learner.state({ withReplay }),
+      wrappers:
+        wrappersOf === undefined ? [] : statefulWrappers(wrappersOf).map((one) => one.state()),
+      step,
+      meanReturn,
+    };
+    return new CheckpointFolder(folder, { keepLast: 1 }).save(step, policy);
+  });
+  return path;
+}
+
+/**
+ * Loads what {@link savePolicy} saved. Make the learner from `algorithm` and `options`, then give
+ * both to {@link restorePolicy}.
+ *
+ * @throws {CheckpointError} if the folder has no policy, or a damaged one.
+ */
+export async function loadPolicy(folder: string): Promise<SavedPolicy> {
+  const policy = await new CheckpointFolder(folder).load<Partial<SavedPolicy>>();
+  if (policy.learner !== undefined && policy.algorithm !== undefined) return policy as SavedPolicy;
+  throw new CheckpointError(
+    `loadPolicy: ${folder} must hold a saved policy, got a checkpoint of something else; ` +
+      "give the folder that save() or a run's best/ wrote",
+  );
+}
+
+/**
+ * Gives a learner the weights and all other state of a saved one.
+ *
+ * @throws {CheckpointError} if algorithm or spaces differ.
+ */
+export async function restorePolicy(learner: Learner, saved: SavedPolicy): Promise<void> {
+  for (const name of ["algorithm", "observationSpace", "actionSpace"] as const) {
+    requireSame(name, saved[name], String(learner[name]));
+  }
+  await learner.loadState(saved.learner);
+}
