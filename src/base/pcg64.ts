@@ -107,11 +107,21 @@ export class Pcg64 {
    */
   static fromState(state: Pcg64State): Pcg64 {
     const random = new Pcg64(0);
-    random.#state.set(toLimbs(parse(state, "state")));
-    random.#increment.set(toLimbs(parse(state, "increment")));
-    random.#hasUint32 = state.hasUint32;
-    random.#uinteger = state.uinteger >>> 0;
+    random.setState(state);
     return random;
+  }
+
+  /**
+   * Goes on where another generator stood; whoever shares this one goes on with it.
+   *
+   * @throws {ConfigError} if the state is not one that {@link Pcg64.state} returned.
+   */
+  setState(state: Pcg64State): void {
+    const limbsOf = toLimbs(parse(state, "state"));
+    this.#increment.set(toLimbs(parse(state, "increment")));
+    this.#state.set(limbsOf);
+    this.#hasUint32 = state.hasUint32;
+    this.#uinteger = state.uinteger >>> 0;
   }
 
   /** What {@link Pcg64.fromState} needs to go on from here. */

@@ -43,3 +43,13 @@ export type {
 } from "./vector/vector-env.ts";
 export type { VectorInfo } from "./vector/vector-info.ts";
 export { infoOf } from "./vector/vector-info.ts";
+export type {
+  ActionNoise,
+  GaussianNoiseOptions,
+  NoiseState,
+  OrnsteinUhlenbeckNoiseOptions,
+  ScheduledNoiseOptions,
+} from "./noise.ts";
+export { GaussianNoise, OrnsteinUhlenbeckNoise, ScheduledNoise, VectorNoise } from "./noise.ts";
+export type { RunningStatisticsOptions, RunningStatisticsState } from "./running-statistics.ts";
+export { RunningStatistics } from "./running-statistics.ts";

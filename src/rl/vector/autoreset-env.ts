@@ -1,6 +1,6 @@
 import type { Env, Info, Reset, ResetOptions } from "../env.ts";
 import type { Space } from "../space.ts";
-import { isNumericArray } from "./batch.ts";
+import { isSpaceArray } from "./batch.ts";
 import type { AutoresetMode } from "./vector-env.ts";
 
 /** What one environment of a vector gave in a step. */
@@ -16,7 +16,7 @@ export interface Outcome<Observation = unknown> {
 
 /** The last observation must stay what it is when the reset writes the next one. */
 function kept<T>(space: Space<T>, value: T): T {
-  if (isNumericArray(value)) return value.slice() as T;
+  if (isSpaceArray(value)) return value.slice() as T;
   return space.kind === "Dict" || space.kind === "Tuple" ? structuredClone(value) : value;
 }
 

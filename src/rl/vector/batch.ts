@@ -1,17 +1,11 @@
-import { AthanorError, ConfigError, ShapeError } from "../../base/errors.ts";
+import { ConfigError, ShapeError } from "../../base/errors.ts";
 import { product } from "../../base/integers.ts";
+import type { Box } from "../box.ts";
+import type { Dict } from "../dict.ts";
+import { describeValue, dtypeOf, spaceArray } from "../space-array.ts";
+import type { SpaceArray, SpaceDType } from "../space-array.ts";
 import type { Space } from "../space.ts";
-
-/** Arrays of numbers that spaces have as values. */
-export type NumericArray =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array;
+import type { Tuple } from "../tuple.ts";
 
 /**
  * Values of several environments: typed arrays one after the other in one, numbers in an
@@ -19,7 +13,7 @@ export type NumericArray =
  */
 export type Batch<T> = unknown extends T
   ? unknown
-  : T extends NumericArray
+  : T extends SpaceArray
     ? T
     : T extends number
       ? Int32Array
@@ -27,26 +21,14 @@ export type Batch<T> = unknown extends T
         ? string[]
         : { [Key in keyof T]: Batch<T[Key]> };
 
-/** The parts of a `Dict` or `Tuple` space. */
-interface DictParts {
-  readonly spaces: Readonly<Record<string, Space<unknown>>>;
-}
-interface TupleParts {
-  readonly spaces: readonly Space<unknown>[];
-}
-
-export function isNumericArray(value: unknown): value is NumericArray {
-  return (
-    ArrayBuffer.isView(value) &&
-    !(value instanceof DataView) &&
-    !(value instanceof BigInt64Array) &&
-    !(value instanceof BigUint64Array)
-  );
+/** Whether a value is an array that a space may have as a value. */
+export function isSpaceArray(value: unknown): value is SpaceArray {
+  return dtypeOf(value) !== null;
 }
 
 /** Zeros in an array of the same type. */
-export function emptyLike(array: NumericArray, length: number): NumericArray {
-  return new (array.constructor as new (length: number) => NumericArray)(length);
+export function emptyLike(array: SpaceArray, length: number): SpaceArray {
+  return new (array.constructor as new (length: number) => SpaceArray)(length);
 }
 
 /** Numbers a value of a space has, for spaces whose values are one typed array or one number. */
@@ -55,29 +37,30 @@ export function sizeOf(space: Space<unknown>): number {
 }
 
 function partsOf(space: Space<unknown>): [string, Space<unknown>][] {
-  return Object.entries((space as unknown as DictParts | TupleParts).spaces);
+  return Object.entries<Space<unknown>>((space as Dict | Tuple).spaces);
+}
+
+/** Zeros for `count` values of a space whose values are typed arrays. */
+function emptyRows(space: Space<unknown>, count: number): SpaceArray {
+  const length = count * sizeOf(space);
+  if (space.kind === "MultiDiscrete") return new Int32Array(length);
+  if (space.kind === "MultiBinary") return new Int8Array(length);
+  return spaceArray<SpaceDType>((space as Box<SpaceDType>).dtype, length);
 }
 
 /** The typed arrays of several environments as rows of one. */
-function stackRows(values: readonly unknown[], size: number): NumericArray {
-  const first = values[0];
-  if (!isNumericArray(first)) {
-    throw new AthanorError(
-      "ENVIRONMENT",
-      `environment 0: an observation of a Box must be a typed array, got ${typeof first}`,
-    );
-  }
-  const rows = emptyLike(first, values.length * size);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as NumericArray;
-    if (value.length !== size) {
+function stackRows(space: Space<unknown>, values: readonly unknown[]): SpaceArray {
+  const size = sizeOf(space);
+  const rows = emptyRows(space, values.length);
+  values.forEach((value, index) => {
+    if (!isSpaceArray(value) || value.length !== size) {
       throw new ShapeError(
-        `environment ${i}: an observation must have ${size} numbers, got ${value.length}; ` +
-          "make its observationSpace say what it returns",
+        `environment ${index}: an observation of ${space.toString()} must have ${size} numbers, ` +
+          `got ${describeValue(value)}; make its observationSpace say what it returns`,
       );
     }
-    rows.set(value, i * size);
-  }
+    rows.set(value, index * size);
+  });
   return rows;
 }
 
@@ -91,7 +74,7 @@ function stackAny(space: Space<unknown>, values: readonly unknown[]): unknown {
     case "Box":
     case "MultiDiscrete":
     case "MultiBinary":
-      return stackRows(values, sizeOf(space));
+      return stackRows(space, values);
     case "Discrete":
       return Int32Array.from(values as readonly number[]);
     case "Dict":
@@ -110,6 +93,13 @@ function stackParts(space: Space<unknown>, values: readonly unknown[]): [string,
   });
 }
 
+/** A row in the space's own element type, whatever the batch has. */
+function copyRow(row: SpaceArray, batch: unknown, index: number): SpaceArray {
+  const start = index * row.length;
+  for (let i = 0; i < row.length; i++) row[i] = (batch as ArrayLike<number>)[start + i];
+  return row;
+}
+
 /** The value of environment `index`; a copy. */
 export function rowOf<T>(space: Space<T>, batch: Batch<T>, index: number): T {
   return rowOfAny(space, batch, index) as T;
@@ -119,10 +109,8 @@ function rowOfAny(space: Space<unknown>, batch: unknown, index: number): unknown
   switch (space.kind) {
     case "Box":
     case "MultiDiscrete":
-    case "MultiBinary": {
-      const size = sizeOf(space);
-      return (batch as NumericArray).slice(index * size, (index + 1) * size);
-    }
+    case "MultiBinary":
+      return copyRow(emptyRows(space, 1), batch, index);
     case "Dict":
       return Object.fromEntries(rowParts(space, batch, index));
     case "Tuple":

@@ -1,8 +1,8 @@
 import { UnsupportedOpError, UsageError } from "../../base/errors.ts";
+import type { SpaceArray } from "../space-array.ts";
 import type { Space } from "../space.ts";
 import type { Rows, Transitions } from "../transitions.ts";
 import { requireBatch, sizeOf } from "./batch.ts";
-import type { NumericArray } from "./batch.ts";
 import type { VectorEnv, VectorReset, VectorStep } from "./vector-env.ts";
 import { finalObservationKey } from "./vector-info.ts";
 
@@ -60,7 +60,7 @@ function pick(source: ArrayLike<number>, size: number, rows: readonly number[]):
 /** What followed the actions; for episodes reset in the same step, what they ended with. */
 function nextObservations(env: TransitionSource, step: VectorStep): Rows {
   const rows = rowsOf(env.singleObservationSpace, step.observations);
-  const finals = step.infos[finalObservationKey] as (NumericArray | number | null)[] | undefined;
+  const finals = step.infos[finalObservationKey] as (SpaceArray | number | null)[] | undefined;
   if (env.autoresetMode !== "SameStep" || finals === undefined) return rows;
   const size = rowSize(env.singleObservationSpace);
   const result = rows.slice();

@@ -1,5 +1,5 @@
 import type { Info } from "../env.ts";
-import { emptyLike, isNumericArray } from "./batch.ts";
+import { emptyLike, isSpaceArray } from "./batch.ts";
 
 /**
  * Facts of several environments. Each fact is an array with a place for each environment: numbers
@@ -23,15 +23,15 @@ function isRecord(value: unknown): value is Info {
 function placesFor(value: unknown, count: number): unknown {
   if (typeof value === "number") return new Float64Array(count);
   if (typeof value === "boolean") return new Uint8Array(count);
-  if (isNumericArray(value)) return emptyLike(value, count * value.length);
+  if (isSpaceArray(value)) return emptyLike(value, count * value.length);
   return Array.from({ length: count }, () => null);
 }
 
 /** Whether `value` fits into places that were made for the first environment's value. */
 function fits(places: unknown, value: unknown, count: number): boolean {
   if (Array.isArray(places)) return true;
-  if (!isNumericArray(places)) return false;
-  if (isNumericArray(value)) {
+  if (!isSpaceArray(places)) return false;
+  if (isSpaceArray(value)) {
     return places.constructor === value.constructor && places.length === count * value.length;
   }
   const isOneEach = places.length === count;
@@ -41,8 +41,8 @@ function fits(places: unknown, value: unknown, count: number): boolean {
 
 function put(places: unknown, value: unknown, index: number): void {
   if (Array.isArray(places)) places[index] = value;
-  else if (!isNumericArray(places)) return;
-  else if (isNumericArray(value)) places.set(value, index * value.length);
+  else if (!isSpaceArray(places)) return;
+  else if (isSpaceArray(value)) places.set(value, index * value.length);
   else places[index] = Number(value);
 }
 
@@ -67,7 +67,7 @@ export function infoOf(infos: unknown, index: number): Info {
 
 function valueAt(places: unknown, index: number, count: number): unknown {
   if (Array.isArray(places)) return places[index];
-  if (!isNumericArray(places)) return infoOf(places, index);
+  if (!isSpaceArray(places)) return infoOf(places, index);
   const length = places.length / count;
   return length === 1 ? places[index] : places.slice(index * length, (index + 1) * length);
 }
