@@ -42,6 +42,41 @@ export type { Picture } from "./report/png.ts";
 export { encodePng, pngDataUri } from "./report/png.ts";
 export type { Report, ReportSection } from "./report/report.ts";
 export { charts, renderReport, writeReport } from "./report/report.ts";
+export type {
+  Callback,
+  CallbackLike,
+  LogValues,
+  Training,
+  TrainingEvaluation,
+} from "./rl/callback.ts";
+export { CheckpointCallback } from "./rl/callbacks/checkpoint-callback.ts";
+export type { CheckpointOptions } from "./rl/callbacks/checkpoint-callback.ts";
+export { EvalCallback } from "./rl/callbacks/eval-callback.ts";
+export type { EvaluationOptions } from "./rl/callbacks/eval-callback.ts";
+export { everyNSteps } from "./rl/callbacks/every-n-steps.ts";
+export { ProgressCallback } from "./rl/callbacks/progress-callback.ts";
+export type { ProgressCallbackOptions } from "./rl/callbacks/progress-callback.ts";
+export {
+  StopOnMaxEpisodes,
+  StopOnNoModelImprovement,
+  StopOnRewardThreshold,
+} from "./rl/callbacks/stop-callbacks.ts";
+export type { NoImprovementOptions } from "./rl/callbacks/stop-callbacks.ts";
+export type { EpisodeRecord } from "./rl/episode-record.ts";
+export { evaluatePolicy } from "./rl/evaluate-policy.ts";
+export type { EvaluatePolicyOptions, PolicyEvaluation } from "./rl/evaluate-policy.ts";
+export { learn } from "./rl/learn.ts";
+export type { LearnOptions, LearnResult } from "./rl/learn.ts";
+export type { Learner, LearnerState, UpdateMetrics } from "./rl/learner.ts";
+export { csvLogger, readCsv } from "./rl/logs/csv-logger.ts";
+export { eventLogger } from "./rl/logs/event-logger.ts";
+export type { RunLogger } from "./rl/logs/run-logger.ts";
+export { tableLogger } from "./rl/logs/table-logger.ts";
+export { tensorboardLogger } from "./rl/logs/tensorboard-logger.ts";
+export { loadPolicy, restorePolicy, savePolicy } from "./rl/policy-file.ts";
+export type { SavedPolicy, SavePolicyOptions } from "./rl/policy-file.ts";
+export type { RunState } from "./rl/run-state.ts";
+export type { LearnEnv } from "./rl/stepper-of.ts";
 export type { HparamValue } from "./tensorboard-event.ts";
 export type { ScalarEvent } from "./tensorboard-reader.ts";
 export { readScalars } from "./tensorboard-reader.ts";

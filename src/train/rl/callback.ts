@@ -54,7 +54,7 @@ export interface Training {
    */
   afterCallbacks(task: () => Promise<void>): void;
   /** Everything a run needs to continue. Call it inside {@link Training.afterCallbacks}. */
-  state(options: { readonly withReplay: boolean }): Promise<RunState>;
+  state(options: { readonly withReplay: boolean }): RunState;
 }
 
 /**

@@ -243,7 +243,7 @@ class LearningLoop implements Training {
     this.#write(values);
   }
 
-  async state({ withReplay }: { readonly withReplay: boolean }): Promise<RunState> {
+  state({ withReplay }: { readonly withReplay: boolean }): RunState {
     const states = this.#callbacks.flatMap((callback) =>
       callback.state === undefined ? [] : [[callbackName(callback), callback.state()] as const],
     );
@@ -260,7 +260,7 @@ class LearningLoop implements Training {
         recorded: this.#recorded,
         hasWarned: this.#hasWarned,
       },
-      learner: await this.learner.state({ withReplay }),
+      learner: this.learner.state({ withReplay }),
       rollout: this.rollout.state(),
       tracked: this.#trackers.map((tracker) => tracker.state()),
       envs: this.#stepper.state(),

@@ -1,3 +1,4 @@
+import { UsageError } from "../../base/errors.ts";
 import type { Seed } from "../../base/pcg64.ts";
 import { Discrete } from "../../rl/discrete.ts";
 import type { Env } from "../../rl/env.ts";
@@ -67,7 +68,8 @@ export class VectorStepper implements EnvStepper {
   }
 
   #stepped(actions: Rows, result: VectorStep): SteppedEnvs | Promise<SteppedEnvs> {
-    const before = this.#before!;
+    const before = this.#before;
+    if (before === null) throw new UsageError("VectorStepper: begin() must come before step()");
     const indices = this.#steppedIndices(before);
     const transitions = transitionsOf(this.#env, before, actions, result);
     this.#requireFinite(transitions.nextObservations, transitions.rewards, indices, actions);

@@ -72,7 +72,7 @@ export class CheckpointCallback implements Callback {
     training.afterCallbacks(async () => {
       const { steps } = training;
       const { path } = await scope(async () =>
-        this.#folder.save(steps, await training.state({ withReplay })),
+        this.#folder.save(steps, training.state({ withReplay })),
       );
       onSaved?.(steps, path);
     });

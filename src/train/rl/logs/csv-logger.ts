@@ -23,7 +23,7 @@ export function csvLogger(path: string, options: { readonly keepUntil?: number }
     (row) => row[stepColumn] <= keepUntil,
   );
   let columns = [...new Set([stepColumn, ...rows.flatMap(Object.keys)])];
-  let file: number | undefined;
+  let file: number | null = null;
   let written = 0;
   const attempt = <T>(write: () => T): T => {
     try {
@@ -32,32 +32,34 @@ export function csvLogger(path: string, options: { readonly keepUntil?: number }
       throw explainWriteError(error, path, written);
     }
   };
-  const append = (row: Readonly<Record<string, number>>): void => {
-    const line = `${columns.map((column) => row[column] ?? "").join(",")}\n`;
-    written += attempt(() => writeSync(file!, line));
+  const append = (to: number, cells: readonly (string | number)[]): void => {
+    written += attempt(() => writeSync(to, `${cells.join(",")}\n`));
   };
-  const begin = (): void => {
-    if (file !== undefined) closeSync(file);
-    file = attempt(() => {
+  const cellsOf = (row: Readonly<Record<string, number>>): (string | number)[] =>
+    columns.map((column) => row[column] ?? "");
+  const begin = (): number => {
+    if (file !== null) closeSync(file);
+    const opened = attempt(() => {
       mkdirSync(dirname(path), { recursive: true });
       return openSync(path, "w");
     });
-    written += attempt(() => writeSync(file!, `${columns.join(",")}\n`));
-    for (const row of rows) append(row);
+    append(opened, columns);
+    for (const row of rows) append(opened, cellsOf(row));
+    return opened;
   };
-  begin();
+  file = begin();
   return {
     write(step, values) {
       const row = { ...values, [stepColumn]: step };
       rows.push(row);
       const added = Object.keys(row).filter((name) => !columns.includes(name));
       columns = [...columns, ...added];
-      if (added.length > 0) begin();
-      else append(row);
+      if (added.length > 0) file = begin();
+      else if (file !== null) append(file, cellsOf(row));
     },
     close() {
-      if (file !== undefined) closeSync(file);
-      file = undefined;
+      if (file !== null) closeSync(file);
+      file = null;
     },
   };
 }
