@@ -41,6 +41,11 @@ export interface DeviceTraits {
    * over: a column is worked on by one group of threads, and columns are few.
    */
   readonly longestColumn: number;
+  /**
+   * Bytes of temporaries a program may have beyond the fewest, so that steps which do not depend on
+   * each other do not wait for each other's memory; 0 where steps run one after the other anyway.
+   */
+  readonly spareBytes: number;
   /** Elements of a loop nest below which nothing is gained by sharing it out. */
   readonly shortNest: number;
 }
@@ -63,5 +68,6 @@ export const wasmTraits: DeviceTraits = {
   gathersFast: false,
   fewestRows: 8,
   longestColumn: Infinity,
+  spareBytes: 0,
   shortNest: 1 << 15,
 };

@@ -48,6 +48,9 @@ export function planProgram(graph: Graph, options: PlanOptions = {}): Schedule {
   const laid = traits.layOut === null ? legal : check(traits.layOut(legal), "layOut");
   const cut = traits.splitsReductions ? check(splitReductions(laid), "splitReductions") : laid;
   const last = check(simplify(cut), "simplify again");
-  const planBody = (body: Graph): Schedule => planProgram(body, options);
-  return schedule(last, fuse(last, traits, { fuse: options.fuse ?? true }), planBody);
+  // The steps of a body run one after the other.
+  const bodyOptions = { ...options, traits: { ...traits, spareBytes: 0 } };
+  const planBody = (body: Graph): Schedule => planProgram(body, bodyOptions);
+  const fusion = fuse(last, traits, { fuse: options.fuse ?? true });
+  return schedule(last, fusion, planBody, traits.spareBytes);
 }

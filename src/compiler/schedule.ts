@@ -16,9 +16,9 @@ import { layoutLoop } from "./loop-layout.ts";
 import type { LoopLayout } from "./loop-layout.ts";
 import { stridedView } from "./lower.ts";
 import type { StridedView } from "./lower.ts";
-import { planMemory } from "./memory-plan.ts";
 import { rowIndex } from "./scatter-rows.ts";
 import { uniformValue } from "./simplify.ts";
+import { planTemporaries } from "./temporary-plan.ts";
 
 /** Where a value lives while the program runs. */
 export type Location =
@@ -130,8 +130,10 @@ class Scheduler {
   private readonly saved: Set<Node> = new Set();
   /** For values that a kernel makes: the values it reads at the very point it stores them. */
   private readonly readInPlace: Map<Node, Node[]> = new Map();
+  private readonly spareBytes: number;
 
-  constructor(graph: Graph, fusion: Fusion, planBody: PlanBody) {
+  constructor(graph: Graph, fusion: Fusion, planBody: PlanBody, spareBytes: number) {
+    this.spareBytes = spareBytes;
     this.graph = graph;
     this.fusion = fusion;
     this.planBody = planBody;
@@ -389,56 +391,22 @@ class Scheduler {
   }
 
   private placeTemporaries(steps: readonly Step[]): { saved: Map<Node, Location>; bytes: number } {
-    const last = steps.length;
-    const spans = new Map<Node, { first: number; last: number }>();
-    const touch = (node: Node, at: number): void => {
-      if (this.locations.has(node)) return;
-      const span = spans.get(node) ?? { first: at, last: at };
-      spans.set(node, { first: Math.min(span.first, at), last: Math.max(span.last, at) });
-    };
-    steps.forEach((step, i) => {
-      for (const node of [...step.reads, ...step.writes]) touch(node, i);
-    });
-    for (const copy of this.after) touch(copy.source, last);
-    const inPlace = this.shareTemporaries(spans);
-    const kept = [...this.saved];
-    const lifetimes = [
-      ...[...spans].map(([node, span]) => ({
-        bytes: this.blocks.get(node) ?? bytesOf(node),
-        ...span,
-      })),
-      ...kept.map((node) => ({ bytes: bytesOf(node), first: 0, last })),
-    ];
-    const plan = planMemory(lifetimes);
-    const place = (i: number): Location => ({ kind: "temporary", offset: plan.offsets[i] });
-    [...spans.keys()].forEach((node, i) => this.locations.set(node, place(i)));
-    for (const [node, base] of inPlace) this.locations.set(node, this.locationOf(base));
-    const saved = new Map(kept.map((node, i) => [node, place(spans.size + i)]));
+    const plan = planTemporaries(
+      {
+        steps,
+        isPlaced: (node) => this.locations.has(node),
+        bytesOf: (node) => this.blocks.get(node) ?? bytesOf(node),
+        standAlone: (node) => this.blocks.has(node),
+        copiedLast: this.after.map(({ source }) => source),
+        saved: [...this.saved],
+        readInPlace: this.readInPlace,
+      },
+      this.spareBytes,
+    );
+    const place = (offset: number): Location => ({ kind: "temporary", offset });
+    for (const [node, offset] of plan.offsets) this.locations.set(node, place(offset));
+    const saved = new Map([...plan.saved].map(([node, offset]) => [node, place(offset)]));
     return { saved, bytes: plan.bytes };
-  }
-
-  /**
-   * A value may take the place of one that is read for the last time where it is stored. Takes such
-   * values out of the spans, lengthens those they stand on, and returns whose place they have.
-   */
-  private shareTemporaries(spans: Map<Node, { first: number; last: number }>): Map<Node, Node> {
-    const bases = new Map<Node, Node>();
-    const order = [...this.readInPlace].filter(([made]) => spans.has(made));
-    order.sort(([a], [b]) => (spans.get(a)?.first ?? 0) - (spans.get(b)?.first ?? 0));
-    for (const [made, sources] of order) {
-      const own = spans.get(made);
-      if (own === undefined || this.blocks.has(made)) continue;
-      for (const source of sources) {
-        const base = bases.get(source) ?? source;
-        const span = spans.get(base);
-        if (span === undefined || this.blocks.has(base) || span.last !== own.first) continue;
-        span.last = own.last;
-        spans.delete(made);
-        bases.set(made, base);
-        break;
-      }
-    }
-    return bases;
   }
 
   /** Old values that something later overwrites are taken before anything runs. */
@@ -530,7 +498,16 @@ function readsOnlyInPlace(
   return true;
 }
 
-/** Orders, places and lists everything a fused graph does. */
-export function schedule(graph: Graph, fusion: Fusion, planBody: PlanBody): Schedule {
-  return new Scheduler(graph, fusion, planBody).run();
+/**
+ * Orders, places and lists everything a fused graph does.
+ *
+ * @param spareBytes - see {@link DeviceTraits.spareBytes}.
+ */
+export function schedule(
+  graph: Graph,
+  fusion: Fusion,
+  planBody: PlanBody,
+  spareBytes: number,
+): Schedule {
+  return new Scheduler(graph, fusion, planBody, spareBytes).run();
 }

@@ -28,6 +28,7 @@ export function cudaTraits(target: CudaTarget, allowTf32 = false): DeviceTraits 
     gathersFast: true,
     fewestRows: 64,
     longestColumn: 256,
+    spareBytes: 128 << 20,
     shortNest: 4096,
   };
 }
