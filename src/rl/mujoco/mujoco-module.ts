@@ -14,6 +14,7 @@ export interface ModelHandle {
   readonly opt: { readonly timestep: number; delete(): void };
   readonly qpos0: Float64Array;
   readonly actuator_ctrlrange: Float64Array;
+  readonly body_pos: Float64Array;
   readonly geom_type: Int32Array;
   readonly geom_group: Int32Array;
   readonly geom_size: Float64Array;

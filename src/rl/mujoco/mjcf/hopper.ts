@@ -1,4 +1,4 @@
-import { element } from "../mjcf-element.ts";
+import { element } from "./element.ts";
 import { leg, legMotors, torsoGeom } from "./legged.ts";
 import { floor, planarRoot } from "./planar-root.ts";
 

@@ -1,5 +1,5 @@
-import { element } from "../mjcf-element.ts";
-import type { MjcfAttributes } from "../mjcf-element.ts";
+import { element } from "./element.ts";
+import type { MjcfAttributes } from "./element.ts";
 
 /** A leg of thigh, shin and foot, as Hopper has one and Walker2d two. */
 export interface LegShape {

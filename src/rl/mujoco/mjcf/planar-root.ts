@@ -1,5 +1,5 @@
-import { element } from "../mjcf-element.ts";
-import type { MjcfAttributes } from "../mjcf-element.ts";
+import { element } from "./element.ts";
+import type { MjcfAttributes } from "./element.ts";
 
 /** Joints that let a body move in the x-z plane: two slides and a hinge without any resistance. */
 export function planarRoot(height = 0): readonly string[] {

@@ -1,4 +1,4 @@
-import { element } from "../mjcf-element.ts";
+import { element } from "./element.ts";
 
 const skin = [0.85, 0.58, 0.3, 1];
 

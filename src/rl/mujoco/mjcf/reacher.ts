@@ -1,4 +1,4 @@
-import { element } from "../mjcf-element.ts";
+import { element } from "./element.ts";
 
 const armColour = [0.1, 0.42, 0.62, 1];
 const frameColour = [0.78, 0.42, 0.55, 1];

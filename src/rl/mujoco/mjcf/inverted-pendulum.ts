@@ -1,4 +1,4 @@
-import { element } from "../mjcf-element.ts";
+import { element } from "./element.ts";
 
 const metal = [0.33, 0.36, 0.62, 1];
 const cartColour = [0.75, 0.68, 0.2, 1];

@@ -1,4 +1,4 @@
-import { element } from "../mjcf-element.ts";
+import { element } from "./element.ts";
 import { floor, planarRoot } from "./planar-root.ts";
 
 /** Position in the plane of the run, x and z. */
