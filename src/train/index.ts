@@ -42,6 +42,26 @@ export type { Picture } from "./report/png.ts";
 export { encodePng, pngDataUri } from "./report/png.ts";
 export type { Report, ReportSection } from "./report/report.ts";
 export { charts, renderReport, writeReport } from "./report/report.ts";
+export { DDPG, ddpgDefaults } from "./rl/ddpg.ts";
+export type { DdpgDraws, DdpgSettings } from "./rl/ddpg.ts";
+export { DQN, dqnDefaults } from "./rl/dqn.ts";
+export type { DqnDraws, DqnSettings } from "./rl/dqn.ts";
+export type { ActionNoiseSettings } from "./rl/exploration-noise.ts";
+export { Mlp } from "./rl/mlp.ts";
+export type { Activation, MlpOptions } from "./rl/mlp.ts";
+export { OffPolicyLearner } from "./rl/off-policy-learner.ts";
+export type {
+  ActorCriticSettings,
+  AdamSettings,
+  NetArch,
+  OffPolicySettings,
+} from "./rl/off-policy-settings.ts";
+export { SAC, sacDefaults } from "./rl/sac.ts";
+export type { SacDraws, SacSettings } from "./rl/sac.ts";
+export type { Schedule } from "./rl/schedule.ts";
+export { softUpdate } from "./rl/soft-update.ts";
+export { TD3, td3Defaults } from "./rl/td3.ts";
+export type { Td3Draws, Td3Settings } from "./rl/td3.ts";
 export type {
   Callback,
   CallbackLike,

@@ -9,8 +9,8 @@ import { makeActor, makeCritic, valueOf } from "./actor-critic-nets.ts";
 import { batchMean, bellmanTarget, saturation } from "./bellman.ts";
 import type { UpdateMetrics } from "./learner.ts";
 import type { Mlp } from "./mlp.ts";
-import { OffPolicyLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
-import type { AnyEnv, LearnerParts } from "./off-policy-learner.ts";
+import { OffPolicyLearner, loadLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
+import type { LearnerParts } from "./off-policy-learner.ts";
 import {
   actorCriticDefaults,
   mergeSettings,
@@ -18,6 +18,7 @@ import {
 } from "./off-policy-settings.ts";
 import type { ActorCriticSettings } from "./off-policy-settings.ts";
 import { copyNet, softUpdate } from "./soft-update.ts";
+import type { LearnEnv } from "./stepper-of.ts";
 
 /** Options of {@link DDPG}. */
 export interface DdpgSettings extends ActorCriticSettings {
@@ -66,7 +67,7 @@ export class DDPG extends OffPolicyLearner<DdpgSettings> {
    * @throws {ConfigError} if the environment's actions are no bounded Box, or an option is unknown or
    *   out of range.
    */
-  constructor(env: AnyEnv, options: Partial<DdpgSettings> = {}) {
+  constructor(env: LearnEnv, options: Partial<DdpgSettings> = {}) {
     const settings = mergeSettings("DDPG", ddpgDefaults, options);
     requireActorCriticSettings("DDPG", settings);
     const { policyDelay, actionNoise, randomSteps, learningRate } = settings;
@@ -104,6 +105,15 @@ export class DDPG extends OffPolicyLearner<DdpgSettings> {
       this.actor.forward(this.normalize(observations)).tanh(),
     );
     this.#program = jit((movesActor: boolean, draws: DdpgDraws) => this.#learn(movesActor, draws));
+  }
+
+  /** What `save` wrote, for an environment with the same spaces. @throws {CheckpointError} */
+  static async load(folder: string, env: LearnEnv): Promise<DDPG> {
+    return loadLearner(
+      folder,
+      "ddpg",
+      (options) => new DDPG(env, options as Partial<DdpgSettings>),
+    );
   }
 
   /** @param draws - to repeat an update made elsewhere, instead of drawing. */

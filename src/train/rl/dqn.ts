@@ -9,8 +9,8 @@ import { discreteActions } from "./action-codec.ts";
 import { batchMean, bellmanTarget } from "./bellman.ts";
 import type { LearnerState, UpdateMetrics } from "./learner.ts";
 import { Mlp } from "./mlp.ts";
-import { OffPolicyLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
-import type { AnyEnv, LearnerParts } from "./off-policy-learner.ts";
+import { OffPolicyLearner, loadLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
+import type { LearnerParts } from "./off-policy-learner.ts";
 import {
   mergeSettings,
   offPolicyDefaults,
@@ -20,6 +20,7 @@ import {
 import type { OffPolicySettings } from "./off-policy-settings.ts";
 import { scheduleAt } from "./schedule.ts";
 import { copyNet, softUpdate } from "./soft-update.ts";
+import type { LearnEnv } from "./stepper-of.ts";
 
 /** Options of {@link DQN}. */
 export interface DqnSettings extends OffPolicySettings {
@@ -84,7 +85,7 @@ export class DQN extends OffPolicyLearner<DqnSettings> {
    * @throws {ConfigError} if the environment's actions are not Discrete, or an option is unknown or
    *   out of range.
    */
-  constructor(env: AnyEnv, options: Partial<DqnSettings> = {}) {
+  constructor(env: LearnEnv, options: Partial<DqnSettings> = {}) {
     const settings = mergeSettings("DQN", dqnDefaults, options);
     requireDqnSettings(settings);
     const codec = discreteActions("DQN", spacesOf(env).actionSpace);
@@ -105,6 +106,11 @@ export class DQN extends OffPolicyLearner<DqnSettings> {
       this.net.forward(this.normalize(observations)).argmax({ dim: 1 }).to("f32"),
     );
     this.#program = jit((movesTarget: boolean, draws: DqnDraws) => this.#learn(movesTarget, draws));
+  }
+
+  /** What `save` wrote, for an environment with the same spaces. @throws {CheckpointError} */
+  static async load(folder: string, env: LearnEnv): Promise<DQN> {
+    return loadLearner(folder, "dqn", (options) => new DQN(env, options as Partial<DqnSettings>));
   }
 
   /** Chance of a random action. */

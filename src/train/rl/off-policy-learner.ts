@@ -1,4 +1,4 @@
-import { CheckpointError, ShapeError, UsageError } from "../../base/errors.ts";
+import { CheckpointError, ConfigError, ShapeError, UsageError } from "../../base/errors.ts";
 import { Pcg64 } from "../../base/pcg64.ts";
 import type { Pcg64State } from "../../base/pcg64.ts";
 import { resolveDevice } from "../../engine/devices.ts";
@@ -10,10 +10,10 @@ import { clipGradNorm } from "../../optim/clip.ts";
 import type { OptimizerState } from "../../optim/state.ts";
 import { ReplayBuffer } from "../../rl/replay/replay-buffer.ts";
 import { RunningStatistics } from "../../rl/running-statistics.ts";
+import { Box } from "../../rl/box.ts";
 import type { Env } from "../../rl/env.ts";
 import type { Space } from "../../rl/space.ts";
 import type { Rows, Transitions } from "../../rl/transitions.ts";
-import type { VectorEnv } from "../../rl/vector/vector-env.ts";
 import { zeros } from "../../tensor/factories.ts";
 import { Generator } from "../../tensor/generator.ts";
 import { grad } from "../../tensor/grad.ts";
@@ -25,18 +25,24 @@ import { ExplorationNoise } from "./exploration-noise.ts";
 import type { ActionNoiseSettings } from "./exploration-noise.ts";
 import type { Learner, LearnerState, UpdateMetrics } from "./learner.ts";
 import type { AdamSettings, OffPolicySettings } from "./off-policy-settings.ts";
+import { learn } from "./learn.ts";
+import type { LearnOptions, LearnResult } from "./learn.ts";
+import { loadPolicy, restorePolicy, savePolicy } from "./policy-file.ts";
+import { requireSame } from "./run-identity.ts";
 import { scheduleAt } from "./schedule.ts";
 import type { Schedule } from "./schedule.ts";
 import { rowSize } from "./space-rows.ts";
+import type { LearnEnv } from "./stepper-of.ts";
 
-/** An environment, or several that step together. */
-export type AnyEnv = Env | VectorEnv;
-
-/** The spaces of one environment. */
-export function spacesOf(env: AnyEnv): {
+/** The spaces of one environment. @throws {ConfigError} if there is none. */
+export function spacesOf(env: LearnEnv): {
   readonly observationSpace: Space<unknown>;
   readonly actionSpace: Space<unknown>;
 } {
+  if (isList(env)) {
+    if (env.length > 0) return env[0];
+    throw new ConfigError("learner: there must be at least one environment, got none");
+  }
   if ("singleActionSpace" in env) {
     return { observationSpace: env.singleObservationSpace, actionSpace: env.singleActionSpace };
   }
@@ -100,7 +106,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
   /** Transitions in the memory of the device. */
   readonly replay: ReplayBuffer;
   /** The environment it was made for. */
-  readonly env: AnyEnv;
+  readonly env: LearnEnv;
   protected readonly device: DeviceName;
   protected readonly codec: ActionCodec;
   protected readonly observationSize: number;
@@ -122,7 +128,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
 
   constructor(
     algorithm: string,
-    env: AnyEnv,
+    env: LearnEnv,
     settings: S,
     { codec, randomSteps = settings.learningStarts, actionNoise = null }: ActingSettings,
   ) {
@@ -139,6 +145,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
     this.gradientSteps = settings.gradientSteps;
     this.codec = codec;
     this.#randomSteps = randomSteps;
+    requireBox(algorithm, observationSpace);
     this.observationSize = rowSize(observationSpace, "observation");
     this.device = resolveDevice(settings.device ?? undefined);
     this.random = settings.seed === null ? new Pcg64() : new Pcg64(settings.seed);
@@ -172,6 +179,23 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
   /** Updates so far. */
   get updates(): number {
     return this.#updates;
+  }
+
+  /**
+   * Learns from its environments until `totalSteps`: see the function {@link learn}.
+   * @example await agent.learn({ totalSteps: 10_000, evaluation: { env: await make("Pendulum-v1") } });
+   */
+  async learn(options: LearnOptions): Promise<LearnResult> {
+    return learn(this, this.env, options);
+  }
+
+  /**
+   * Saves weights, optimizers and random states in a folder; `load` of the class reads it.
+   * @returns the path of the file.
+   * @throws {CheckpointError} if it cannot be written.
+   */
+  async save(folder: string, options: { readonly withReplay?: boolean } = {}): Promise<string> {
+    return savePolicy(folder, this, options);
   }
 
   abstract update(): UpdateMetrics;
@@ -416,11 +440,46 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
   }
 }
 
+/**
+ * A learner as it was saved, of a class that `make` creates with the options it was saved with.
+ *
+ * @throws {CheckpointError} if the folder has no saved learner, or one of another algorithm or of
+ *   other spaces.
+ */
+export async function loadLearner<L extends Learner>(
+  folder: string,
+  algorithm: string,
+  make: (options: Readonly<Record<string, unknown>>) => L,
+): Promise<L> {
+  const saved = await loadPolicy(folder);
+  requireSame("algorithm", saved.algorithm, algorithm);
+  const learner = make(saved.options);
+  try {
+    await restorePolicy(learner, saved);
+    return learner;
+  } catch (error) {
+    learner.dispose();
+    throw error;
+  }
+}
+
 /** The values of a tensor, which it frees. */
 export function takeRows(tensor: Tensor): Rows {
   const rows = tensor.dataSync() as Rows;
   tensor.dispose();
   return rows;
+}
+
+function isList(env: LearnEnv): env is readonly Env[] {
+  return Array.isArray(env);
+}
+
+function requireBox(owner: string, space: Space<unknown>): void {
+  if (space instanceof Box) return;
+  throw new ConfigError(
+    `${owner}: the observation space must be a Box, got ${String(space)}; wrap the environment in ` +
+      "FlattenObservation, which makes one of any space",
+  );
 }
 
 function requireRows(owner: string, rows: Rows, count: number, size: number): void {

@@ -13,8 +13,8 @@ import { makeActor, makeCritic, valueOf } from "./actor-critic-nets.ts";
 import { batchMean, bellmanTarget, saturation } from "./bellman.ts";
 import type { UpdateMetrics } from "./learner.ts";
 import type { Mlp } from "./mlp.ts";
-import { OffPolicyLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
-import type { AnyEnv, LearnerParts } from "./off-policy-learner.ts";
+import { OffPolicyLearner, loadLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
+import type { LearnerParts } from "./off-policy-learner.ts";
 import {
   actorCriticDefaults,
   mergeSettings,
@@ -23,6 +23,7 @@ import {
 import type { ActorCriticSettings } from "./off-policy-settings.ts";
 import { copyNet, softUpdate } from "./soft-update.ts";
 import { meanAndLogStd, squashedSample } from "./squashed-gaussian.ts";
+import type { LearnEnv } from "./stepper-of.ts";
 
 /** Options of {@link SAC}. */
 export interface SacSettings extends ActorCriticSettings {
@@ -87,7 +88,7 @@ export class SAC extends OffPolicyLearner<SacSettings> {
    * @throws {ConfigError} if the environment's actions are no bounded Box, or an option is unknown or
    *   out of range.
    */
-  constructor(env: AnyEnv, options: Partial<SacSettings> = {}) {
+  constructor(env: LearnEnv, options: Partial<SacSettings> = {}) {
     const settings = mergeSettings("SAC", sacDefaults, options);
     requireSacSettings(settings);
     const { actionNoise, randomSteps, learningRate, targetEntropy } = settings;
@@ -128,6 +129,11 @@ export class SAC extends OffPolicyLearner<SacSettings> {
     this.#program = jit((movesTargets: boolean, draws: SacDraws) =>
       this.#learn(movesTargets, draws),
     );
+  }
+
+  /** What `save` wrote, for an environment with the same spaces. @throws {CheckpointError} */
+  static async load(folder: string, env: LearnEnv): Promise<SAC> {
+    return loadLearner(folder, "sac", (options) => new SAC(env, options as Partial<SacSettings>));
   }
 
   /** @param draws - to repeat an update made elsewhere, instead of drawing. */

@@ -10,8 +10,8 @@ import { makeActor, makeCritic, valueOf } from "./actor-critic-nets.ts";
 import { batchMean, bellmanTarget, saturation } from "./bellman.ts";
 import type { UpdateMetrics } from "./learner.ts";
 import type { Mlp } from "./mlp.ts";
-import { OffPolicyLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
-import type { AnyEnv, LearnerParts } from "./off-policy-learner.ts";
+import { OffPolicyLearner, loadLearner, spacesOf, takeRows } from "./off-policy-learner.ts";
+import type { LearnerParts } from "./off-policy-learner.ts";
 import {
   actorCriticDefaults,
   mergeSettings,
@@ -19,6 +19,7 @@ import {
 } from "./off-policy-settings.ts";
 import type { ActorCriticSettings } from "./off-policy-settings.ts";
 import { copyNet, softUpdate } from "./soft-update.ts";
+import type { LearnEnv } from "./stepper-of.ts";
 
 /** Options of {@link TD3}. */
 export interface Td3Settings extends ActorCriticSettings {
@@ -72,7 +73,7 @@ export class TD3 extends OffPolicyLearner<Td3Settings> {
    * @throws {ConfigError} if the environment's actions are no bounded Box, or an option is unknown or
    *   out of range.
    */
-  constructor(env: AnyEnv, options: Partial<Td3Settings> = {}) {
+  constructor(env: LearnEnv, options: Partial<Td3Settings> = {}) {
     const settings = mergeSettings("TD3", td3Defaults, options);
     requireTd3Settings(settings);
     const { actionNoise, randomSteps, learningRate } = settings;
@@ -105,6 +106,11 @@ export class TD3 extends OffPolicyLearner<Td3Settings> {
       this.actor.forward(this.normalize(observations)).tanh(),
     );
     this.#program = jit((movesActor: boolean, draws: Td3Draws) => this.#learn(movesActor, draws));
+  }
+
+  /** What `save` wrote, for an environment with the same spaces. @throws {CheckpointError} */
+  static async load(folder: string, env: LearnEnv): Promise<TD3> {
+    return loadLearner(folder, "td3", (options) => new TD3(env, options as Partial<Td3Settings>));
   }
 
   /** @param draws - to repeat an update made elsewhere, instead of drawing. */
