@@ -38,8 +38,8 @@ export type { LevelMark, LineChartOptions, Series } from "./report/line-chart.ts
 export { lineChart, lineChartFile } from "./report/line-chart.ts";
 export type { Markup, MarkupPart } from "./report/markup.ts";
 export { markup } from "./report/markup.ts";
-export type { Picture } from "./report/png.ts";
-export { encodePng, pngDataUri } from "./report/png.ts";
+export type { Picture } from "../data/node/png.ts";
+export { encodePng, pngDataUri } from "../data/node/png.ts";
 export type { Report, ReportSection } from "./report/report.ts";
 export { charts, renderReport, writeReport } from "./report/report.ts";
 export { DDPG, ddpgDefaults } from "./rl/ddpg.ts";

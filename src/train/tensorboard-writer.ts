@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { ConfigError, ShapeError, UsageError } from "../base/errors.ts";
 import type { HostTensor } from "../data/host-tensor.ts";
 import { explainWriteError } from "../io/atomic-file.ts";
-import type { Picture } from "./report/png.ts";
-import { encodePng } from "./report/png.ts";
+import type { Picture } from "../data/node/png.ts";
+import { encodePng } from "../data/node/png.ts";
 import type { HparamValue } from "./tensorboard-event.ts";
 import {
   histogramValue,

@@ -1,7 +1,7 @@
 import type { Markup } from "./markup.ts";
 import { markup } from "./markup.ts";
-import type { Picture } from "./png.ts";
-import { pngDataUri } from "./png.ts";
+import type { Picture } from "../../data/node/png.ts";
+import { pngDataUri } from "../../data/node/png.ts";
 
 /** A picture with its caption. */
 export interface CaptionedPicture {

@@ -9,7 +9,7 @@ import { confusionTable } from "./confusion-table.ts";
 import { imageGrid } from "./image-grid.ts";
 import { lineChart, lineChartFile, smooth } from "./line-chart.ts";
 import { markup } from "./markup.ts";
-import { encodePng } from "./png.ts";
+import { encodePng } from "../../data/node/png.ts";
 import { charts, writeReport } from "./report.ts";
 
 describe("markup", () => {
