@@ -88,7 +88,7 @@ class OrnsteinUhlenbeckNoise(GaussianNoise):
 
 
 def make_noise(size, random):
-    kinds = {"gaussian": GaussianNoise, "ornstein-uhlenbeck": OrnsteinUhlenbeckNoise}
+    kinds = {"gaussian": GaussianNoise, "ornsteinUhlenbeck": OrnsteinUhlenbeckNoise}
     return kinds[RECIPE["noise"]["kind"]](size, random)
 
 
