@@ -113,7 +113,7 @@ export class ReplayBuffer implements Replay {
   }
 
   /** Does nothing: all transitions are equally likely. */
-  updatePriorities(_errors: Tensor): void {}
+  updatePriorities(_errors: Tensor | ArrayLike<number>): void {}
 
   /**
    * The rows, the random stream and the steps that wait for their returns. Tensors may be the

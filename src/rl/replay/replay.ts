@@ -83,7 +83,7 @@ export interface Replay {
    * Sets how likely the transitions of the last draw are drawn again.
    * Shapes: errors [B], what each missed its target by. Does nothing where all are equally likely.
    */
-  updatePriorities(errors: Tensor): void;
+  updatePriorities(errors: Tensor | ArrayLike<number>): void;
   state(): ReplayState;
   /** @throws {CheckpointError} if the state is of another kind of replay or of other sizes. */
   loadState(state: ReplayState): void;
