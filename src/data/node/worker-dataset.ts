@@ -5,6 +5,7 @@ import { AthanorError, ConfigError, UsageError } from "../../base/errors.ts";
 import type { Dataset } from "../dataset.ts";
 import { requireIndex } from "../dataset.ts";
 import type { ItemContext, ItemRequest } from "../item-context.ts";
+import { threadFlags } from "./thread-flags.ts";
 import type { WorkerAnswer, WorkerFailure, WorkerSetup } from "./worker-thread.ts";
 
 /** How the threads of a worker dataset begin. */
@@ -26,16 +27,6 @@ interface Waiting {
 function threadUrl(): URL {
   const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
   return new URL(`./worker-thread.${ending}`, import.meta.url);
-}
-
-/**
- * The flags of the process that threads may have too, such as loaders; a program given on the
- * command line is none of theirs.
- */
-function threadFlags(): string[] {
-  const program = process.execArgv.findIndex((flag) => /^(-e|-p|-pe|--eval|--print)$/.test(flag));
-  const flags = program < 0 ? process.execArgv : process.execArgv.toSpliced(program, 2);
-  return flags.filter((flag) => !/^--(input-type|inspect)/.test(flag));
 }
 
 /** One thread and the requests it has not answered yet. */

@@ -3,4 +3,11 @@
  *
  * @module
  */
-export {};
+export type { AsyncVectorEnvOptions } from "./async-vector-env.ts";
+export { AsyncVectorEnv, openAsyncVectorEnv } from "./async-vector-env.ts";
+export type { EnvSource, ModuleSource, RegisteredSource } from "./env-source.ts";
+export { readMjcf } from "./read-mjcf.ts";
+export type { RecordVideoOptions } from "./record-video.ts";
+export { RecordVideo } from "./record-video.ts";
+export type { GifOptions, StripOptions } from "./video.ts";
+export { saveGif, savePngSequence, savePngStrip } from "./video.ts";

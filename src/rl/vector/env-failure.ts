@@ -13,18 +13,22 @@ export function failureData(error: unknown): FailureData {
   return { name, message, stack };
 }
 
-/** An error of one environment among others; it tells which one and why. */
+/**
+ * An error of one environment among others; it tells which one and why.
+ *
+ * @param note - what became of the others.
+ */
 export function envFailure(
   caller: string,
   doing: string,
   index: number,
   cause: unknown,
+  note: string = "all environments were closed",
 ): AthanorError {
   const { name, message } = failureData(cause);
   return new AthanorError(
     "ENVIRONMENT",
-    `${caller}: environment ${index} must ${doing}, got ${name}: ${message}; ` +
-      "all environments were closed",
+    `${caller}: environment ${index} must ${doing}, got ${name}: ${message}; ${note}`,
     { cause, details: { index } },
   );
 }
