@@ -1,7 +1,9 @@
 import { CartPole } from "./envs/cart-pole.ts";
+import { LqrTracking, lqrTrackingSteps } from "./envs/lqr-tracking.ts";
 import { MountainCarContinuous } from "./envs/mountain-car-continuous.ts";
 import { MountainCar } from "./envs/mountain-car.ts";
 import { Pendulum } from "./envs/pendulum.ts";
+import { mujocoEnvs } from "./mujoco/mujoco-envs.ts";
 import type { EnvRegistration } from "./registry.ts";
 
 /** The tasks that {@link make} knows without being told. */
@@ -25,4 +27,10 @@ export const builtInEnvs: readonly EnvRegistration[] = [
     maxEpisodeSteps: 500,
     rewardThreshold: 475,
   },
+  {
+    id: "LqrTracking-v0",
+    create: (options) => new LqrTracking(options),
+    maxEpisodeSteps: lqrTrackingSteps,
+  },
+  ...mujocoEnvs,
 ];

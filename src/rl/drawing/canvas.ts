@@ -61,7 +61,7 @@ export class Canvas {
     this.#fill(low, high, colour, (px, py) => {
       let distance = -Infinity;
       for (const [i, side] of sides.entries()) {
-        distance = Math.max(distance, -inner[i] * side(px, py));
+        distance = Math.max(distance, inner[i] * side(px, py));
       }
       return distance;
     });

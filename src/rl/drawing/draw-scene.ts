@@ -60,7 +60,7 @@ function drawPlane(grid: SampleGrid, plane: Solid, owner: number): void {
   const [limitX, limitY] = plane.size.map((half) => (half > 0 ? half : Infinity));
   // A power of two near a sixth of the way to what is looked at.
   const tile = 2 ** Math.round(Math.log2(camera.distance / 6));
-  const far = 14 * camera.distance;
+  const far = 7 * camera.distance;
   const lit = ambient + diffuse * light[2] + facing;
   for (let row = 0; row < height; row++) {
     const v = grid.v(row);
