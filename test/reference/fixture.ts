@@ -109,6 +109,17 @@ export interface AveragingCase {
   readonly refreshed: Readonly<Record<string, string>>;
 }
 
+export interface RlCase {
+  readonly name: string;
+  /** `ddpg`, `td3`, `sac` or `dqn`. */
+  readonly op: string;
+  readonly args: Readonly<Record<string, never>>;
+  readonly start: readonly string[];
+  readonly keys: readonly string[];
+  /** Numbers of updates. */
+  readonly snapshots: readonly number[];
+}
+
 export interface LbfgsCase {
   readonly name: string;
   readonly op: "rosenbrock" | "classes";
@@ -261,6 +272,7 @@ export interface AreaCases {
   readonly schedule: ScheduleCase;
   readonly averaging: AveragingCase;
   readonly lbfgs: LbfgsCase;
+  readonly rl: RlCase;
   readonly model: ModelCase;
   readonly mixed: MixedCase;
   readonly architecture: ArchitectureCase;
