@@ -50,6 +50,8 @@ export interface EmulatedMachine {
   readonly alternating?: boolean;
   /** Libraries that are not installed. */
   readonly missing?: readonly EmulatedLibrary[];
+  /** Functions the libraries do not have yet, or not any more. */
+  readonly without?: readonly string[];
 }
 
 /** Counters of the emulated device. */
@@ -59,7 +61,9 @@ export type EmulatorCounter =
   | "graphLaunches"
   | "allocations"
   | "copies"
-  | "captures";
+  | "captures"
+  /** Nodes on the longest path of the graph that ran last. */
+  | "graphDepth";
 
 /** A call that is to fail. */
 interface Fault {
@@ -99,7 +103,7 @@ export class Emulator {
     this.native.function("void emu_reset()")();
     const set = this.native.function("void emu_set(const char *what, double value)");
     for (const [name, value] of Object.entries(machine)) {
-      if (name !== "missing") set(name, Number(value));
+      if (name !== "missing" && name !== "without") set(name, Number(value));
     }
   }
 
@@ -131,14 +135,18 @@ export class Emulator {
     if (name === undefined || this.machine.missing?.includes(name)) throw cannotOpen(path);
     return {
       path: file,
-      has: (symbol) => symbolPrefixes[name].test(symbol) && this.native.has(symbol),
+      has: (symbol) =>
+        symbolPrefixes[name].test(symbol) &&
+        this.machine.without?.includes(symbol) !== true &&
+        this.native.has(symbol),
       function: (prototype) => this.declare(name, prototype),
     };
   }
 
   private declare(library: EmulatedLibrary, prototype: string): ForeignFunction {
     const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? "";
-    if (!symbolPrefixes[library].test(name)) throw new Error(`${name}: symbol not found`);
+    const isThere = symbolPrefixes[library].test(name) && !this.machine.without?.includes(name);
+    if (!isThere) throw new Error(`${name}: symbol not found`);
     const real = this.native.function(prototype);
     const values = (given: ForeignValue[]): ForeignValue[] =>
       name === "nvrtcCreateProgram"

@@ -84,6 +84,7 @@ double emu_get(const char *what) {
   if (!strcmp(what, "allocations")) return (double)emu.allocations;
   if (!strcmp(what, "copies")) return (double)emu.copies;
   if (!strcmp(what, "captures")) return (double)emu.captures;
+  if (!strcmp(what, "graphDepth")) return (double)emu.depth;
   return -1;
 }
 

@@ -59,6 +59,7 @@ struct emu_state {
   int reversed; /* threads in descending order */
   int alternating; /* in descending order in every second launch */
   u64 kernels, graph_launches, allocations, copies, captures;
+  u64 depth; /* nodes on the longest path of the graph that was launched last */
   char cc[512], include[512], cache[512];
 };
 extern struct emu_state emu;

@@ -550,6 +550,18 @@ static struct emu_op **allowed_order(const struct graph *graph, int latest_first
   free(ops), free(missing), free(ready), free(followers);
   return order;
 }
+static u64 depth_of(const struct graph *graph) {
+  u64 *depths = calloc(graph->count + 1, sizeof(u64)), most = 0;
+  for (const struct emu_op *op = graph->first; op != NULL; op = op->next) {
+    u64 before = 0;
+    for (int i = 0; i < op->after_count; i++)
+      if (depths[op->after[i]] > before) before = depths[op->after[i]];
+    depths[op->sequence] = before + 1;
+    if (before + 1 > most) most = before + 1;
+  }
+  free(depths);
+  return most;
+}
 static int run_in_order(struct emu_op **order, int count) {
   int error = 0;
   for (int i = 0; i < count && error == 0; i++) error = order[i]->run(order[i]);
@@ -578,6 +590,7 @@ static int run_graph(struct emu_op *op) {
   struct graph *exec = *(struct graph **)op->data;
   int error = 0, is_first = exec->checked == 0;
   emu.graph_launches++;
+  emu.depth = depth_of(exec);
   char *expected = NULL;
   if (exec->checked < CHECKED_LAUNCHES && emu_device_bytes() <= CHECKED_BYTES) {
     exec->checked++;
