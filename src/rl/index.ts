@@ -53,6 +53,16 @@ export type { MjcfSource, ObjectKind } from "./mujoco/simulation.ts";
 export { Simulation } from "./mujoco/simulation.ts";
 export { MultiBinary } from "./multi-binary.ts";
 export { MultiDiscrete } from "./multi-discrete.ts";
+export { goalLayout } from "./replay/goal-layout.ts";
+export type { GoalLayout } from "./replay/goal-layout.ts";
+export { HindsightReplay } from "./replay/hindsight-replay.ts";
+export type {
+  GoalFunction,
+  GoalStrategy,
+  HindsightReplayOptions,
+} from "./replay/hindsight-replay.ts";
+export { PrioritizedReplay } from "./replay/prioritized-replay.ts";
+export type { BetaSchedule, PrioritizedReplayOptions } from "./replay/prioritized-replay.ts";
 export { ReplayBuffer } from "./replay/replay-buffer.ts";
 export type { Replay, ReplayBatch, ReplayOptions, ReplayState } from "./replay/replay.ts";
 export { envIds, make, register, registrations } from "./registry.ts";
