@@ -106,7 +106,8 @@ function drawSolid(grid: SampleGrid, solid: Solid): void {
       const index = row * width + column;
       if (hit.at >= depth[index]) continue;
       const lit = hit.nx * lamp[0] + hit.ny * lamp[1] + hit.nz * lamp[2];
-      const seen = -(hit.nx * dx + hit.ny * dy + hit.nz * dz) / Math.hypot(dx, dy, dz);
+      const long = Math.sqrt(dx * dx + dy * dy + dz * dz);
+      const seen = -(hit.nx * dx + hit.ny * dy + hit.nz * dz) / long;
       depth[index] = hit.at;
       owner[index] = 0;
       colour[index] = shade(solid.colour, lit, seen);

@@ -155,6 +155,7 @@ export class Simulation {
    * Advances by `count` steps.
    *
    * @returns whether the physics stayed sane: MuJoCo puts a state that exploded back to the start.
+   * @throws {OutOfMemoryError} if the contacts of a step do not fit into the model's memory.
    */
   step(count = 1): boolean {
     const { model, data } = this.#open();
@@ -169,20 +170,17 @@ export class Simulation {
 
   /** Computes what follows from positions and velocities, without advancing. */
   forward(): void {
-    const { model, data } = this.#open();
-    this.#mujoco.mj_forward(model, data);
+    this.#run("mj_forward");
   }
 
   /** Computes the forces between bodies (`mj_rnePostConstraint`), which a step does not. */
   forces(): void {
-    const { model, data } = this.#open();
-    this.#mujoco.mj_rnePostConstraint(model, data);
+    this.#run("mj_rnePostConstraint");
   }
 
   /** Puts the state back to the model's own start. */
   reset(): void {
-    const { model, data } = this.#open();
-    this.#mujoco.mj_resetData(model, data);
+    this.#run("mj_resetData");
   }
 
   /**
@@ -216,9 +214,12 @@ export class Simulation {
   names(kind: ObjectKind): readonly string[] {
     const { model } = this.#open();
     const { code, count } = objectKinds[kind];
-    return Array.from({ length: model[count] }, (_, id) =>
-      this.#mujoco.mj_id2name(model, code, id),
-    ).filter((name): name is string => typeof name === "string" && name !== "");
+    const mujoco = this.#mujoco;
+    // For what has no name MuJoCo returns none, which its binding reads as text at address 0.
+    return Array.from({ length: model[count] }, (_, id) => {
+      const name = mujoco.mj_id2name(model, code, id) ?? "";
+      return mujoco.mj_name2id(model, code, name) === id ? name : "";
+    }).filter((name) => name !== "");
   }
 
   /** A body's position, of three numbers. @throws {ConfigError} if there is no such body. */
@@ -257,6 +258,15 @@ export class Simulation {
     return this.#pair ?? refuseClosed("Simulation");
   }
 
+  #run(name: "mj_forward" | "mj_rnePostConstraint" | "mj_resetData"): void {
+    const { model, data } = this.#open();
+    try {
+      this.#mujoco[name](model, data);
+    } catch (cause) {
+      throw simulationError(cause);
+    }
+  }
+
   #view(name: ArrayName): LiveView<Float64Array> {
     let view = this.#views.get(name);
     if (view === undefined) {
@@ -280,6 +290,7 @@ function compile(
     for (const [name, bytes] of Object.entries(files)) folder.addBuffer(name, bytes);
     return mujoco.MjModel.from_xml_string(xml, folder);
   } catch (cause) {
+    if (reasonOf(cause).includes("allocate memory")) throw memoryIsFull(cause);
     throw new ConfigError(`Simulation: the MJCF must compile, got: ${reasonOf(cause)}`, { cause });
   } finally {
     folder?.delete();
@@ -305,12 +316,16 @@ function newData(mujoco: Mujoco, model: ModelHandle): DataHandle {
     return new mujoco.MjData(model);
   } catch (cause) {
     model.delete();
-    throw new OutOfMemoryError(
-      `Simulation: MuJoCo's memory must hold the model's state, got: ${reasonOf(cause)}; ` +
-        `lower <size memory="…"/> in the MJCF or close other environments`,
-      { cause },
-    );
+    throw memoryIsFull(cause);
   }
+}
+
+function memoryIsFull(cause: unknown): OutOfMemoryError {
+  return new OutOfMemoryError(
+    `Simulation: the model and its state must fit into MuJoCo's 2 GiB, got: ${reasonOf(cause)}; ` +
+      `lower <size memory="…"/> in the MJCF or close other environments`,
+    { cause },
+  );
 }
 
 function simulationError(cause: unknown): Error {
