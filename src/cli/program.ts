@@ -2,9 +2,12 @@ import { AthanorError } from "../base/errors.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command, Terminal } from "./command.ts";
 import { CommandLineError, commonFlags, didYouMean, parseFlags, splitOperands } from "./command.ts";
+import { envsCommand } from "./envs.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { infoCommand } from "./info.ts";
+import { playCommand } from "./play.ts";
 import { runCommand } from "./run.ts";
+import { trainAgentCommands } from "./train-agent.ts";
 import { trainDigitsCommand } from "./train-digits.ts";
 import { trainGptCommand } from "./train-gpt.ts";
 import { packageVersion } from "./version.ts";
@@ -13,6 +16,9 @@ const commands: readonly Command[] = [
   infoCommand,
   trainDigitsCommand,
   trainGptCommand,
+  ...trainAgentCommands,
+  playCommand,
+  envsCommand,
   runCommand,
   benchCommand,
 ];

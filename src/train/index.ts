@@ -82,6 +82,9 @@ export {
   StopOnRewardThreshold,
 } from "./rl/callbacks/stop-callbacks.ts";
 export type { NoImprovementOptions } from "./rl/callbacks/stop-callbacks.ts";
+export type { AgentChoices, AgentSettings } from "./rl/agent-settings.ts";
+export type { AlgorithmName, LearnerOptions } from "./rl/algorithms.ts";
+export { makeLearner } from "./rl/algorithms.ts";
 export type { EpisodeRecord } from "./rl/episode-record.ts";
 export { evaluatePolicy } from "./rl/evaluate-policy.ts";
 export type { EvaluatePolicyOptions, PolicyEvaluation } from "./rl/evaluate-policy.ts";
@@ -93,10 +96,16 @@ export { eventLogger } from "./rl/logs/event-logger.ts";
 export type { RunLogger } from "./rl/logs/run-logger.ts";
 export { tableLogger } from "./rl/logs/table-logger.ts";
 export { tensorboardLogger } from "./rl/logs/tensorboard-logger.ts";
+export { playAgent } from "./rl/play-agent.ts";
+export type { PlayOptions, PlayResult } from "./rl/play-agent.ts";
 export { loadPolicy, restorePolicy, savePolicy } from "./rl/policy-file.ts";
 export type { SavedPolicy, SavePolicyOptions } from "./rl/policy-file.ts";
 export type { RunState } from "./rl/run-state.ts";
+export type { RecipeName } from "./rl/recipes.ts";
+export { recipesFor } from "./rl/recipes.ts";
 export type { LearnEnv } from "./rl/stepper-of.ts";
+export type { AgentOptions, AgentResult } from "./rl/train-agent.ts";
+export { trainAgent } from "./rl/train-agent.ts";
 export type { HparamValue } from "./tensorboard-event.ts";
 export type { ScalarEvent } from "./tensorboard-reader.ts";
 export { readScalars } from "./tensorboard-reader.ts";

@@ -422,6 +422,7 @@ class LearningLoop implements Training {
     requireSameRun(state.identity, identityOf(this.learner, this.#stepper));
     await scope(() => this.learner.loadState(state.learner));
     const { loop } = state;
+    this.learner.setProgress(loop.steps / this.totalSteps);
     this.#steps = this.#previousSteps = loop.steps;
     this.#episodes = loop.episodes;
     this.#updates = loop.updates;

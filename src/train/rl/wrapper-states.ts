@@ -25,3 +25,11 @@ export function copyWrapperStates(from: Env, to: Env): void {
     if (source !== undefined) target.loadState(source.state());
   }
 }
+
+/** Gives the wrappers of an environment the states of those around an equal one. */
+export function loadWrapperStates(env: Env, states: readonly unknown[]): void {
+  const wrappers = statefulWrappers(env);
+  for (const [i, wrapper] of wrappers.entries()) {
+    if (i < states.length) wrapper.loadState(states[i]);
+  }
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { ConfigError } from "../../base/errors.ts";
+import type { Env } from "../../rl/env.ts";
+import type { Frame } from "../../rl/frame.ts";
+import { saveGif, savePngStrip } from "../../rl/node/video.ts";
+import { evaluatePolicy } from "./evaluate-policy.ts";
+import type { Learner } from "./learner.ts";
+
+/** Pictures of one episode. */
+export interface Film {
+  readonly frames: readonly Frame[];
+  readonly framesPerSecond: number;
+}
+
+/** Where a film lies; the GIF is null where its encoder is not installed. */
+export interface FilmFiles {
+  readonly gifPath: string | null;
+  readonly stripPath: string;
+}
+
+/** More pictures than this are not taken: all are in memory at once. */
+const mostFrames = 300;
+const gifWidth = 320;
+
+/** Collects the pictures of an episode, up to a number. */
+export class FrameCollector {
+  readonly frames: Frame[] = [];
+
+  readonly add = (frame: Frame): void => {
+    if (this.frames.length < mostFrames) this.frames.push(frame);
+  };
+}
+
+/** Plays one episode in an environment made with `renderMode: "rgb_array"`. */
+export async function filmPolicy(
+  learner: Pick<Learner, "act">,
+  env: Env,
+  seed: number,
+): Promise<Film> {
+  const collector = new FrameCollector();
+  await evaluatePolicy(learner, env, { episodes: 1, seed, onFrame: collector.add });
+  return { frames: collector.frames, framesPerSecond: env.renderFps };
+}
+
+/** Writes a film as `video.gif` and, eight pictures side by side, as `frames.png`. */
+export async function saveFilm(
+  folder: string,
+  { frames, framesPerSecond }: Film,
+): Promise<FilmFiles> {
+  const stripPath = join(folder, "frames.png");
+  await savePngStrip(stripPath, frames);
+  const gifPath = join(folder, "video.gif");
+  try {
+    await saveGif(gifPath, frames, { fps: framesPerSecond, width: gifWidth });
+    return { gifPath, stripPath };
+  } catch (error) {
+    // A run must not fail at its end for an optional package.
+    if (error instanceof ConfigError) return { gifPath: null, stripPath };
+    throw error;
+  }
+}
