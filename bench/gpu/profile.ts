@@ -32,11 +32,14 @@ async function show(name: string): Promise<void> {
     for (let i = 0; i < runs; i++) await workload.run();
   });
   const launches = result.kernels.reduce((sum, { calls }) => sum + calls, 0) / runs;
+  const path = result.longestPath;
   const { peakBytes, reservedBytes } = memoryStats();
   const lines = String(result).split("\n");
   const [header, ...body] = lines;
   console.log(
     `\n${name}: ${(result.milliseconds / runs).toFixed(3)} ms in ${launches} launches a run, ` +
+      `${(path.milliseconds / runs).toFixed(3)} ms and ${path.calls / runs} launches on its longest ` +
+      `path, ` +
       `peak ${(peakBytes / 1e9).toFixed(2)} GB, held ${(reservedBytes / 1e9).toFixed(2)} GB; ` +
       `sums of ${runs} runs:`,
   );

@@ -26,6 +26,11 @@ export interface KernelFacts {
 /** A kernel with its measured time. */
 export interface KernelProfile extends KernelFacts {
   readonly milliseconds: number;
+  /**
+   * Whether it is on the path that takes longest, where kernels of a program may run at once.
+   * @defaultValue true
+   */
+  readonly isOnPath?: boolean;
 }
 
 /**

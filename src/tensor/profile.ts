@@ -20,6 +20,8 @@ export interface Profile {
   readonly kernels: readonly KernelSummary[];
   /** Time inside kernels. */
   readonly milliseconds: number;
+  /** Calls that have to wait for each other, and their time; the others may run beside them. */
+  readonly longestPath: { readonly calls: number; readonly milliseconds: number };
   /** Time spent compiling programs that were new. */
   readonly compileMilliseconds: number;
   /** The table. */
@@ -55,8 +57,34 @@ function summarise(records: KernelRecords, compileMilliseconds: number): Profile
   const kernels = [...groups].map(([name, group]) => summariseKernel(name, group));
   kernels.sort((a, b) => b.milliseconds - a.milliseconds);
   const milliseconds = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
-  const toString = (): string => formatTable(kernels, milliseconds, compileMilliseconds);
-  return { kernels, milliseconds, compileMilliseconds, toString };
+  const longestPath = pathOf(records);
+  const toString = (): string =>
+    [...tableLines(kernels, milliseconds), sumLine(records, longestPath, compileMilliseconds)].join(
+      "\n",
+    );
+  return { kernels, milliseconds, longestPath, compileMilliseconds, toString };
+}
+
+function pathOf(records: KernelRecords): Profile["longestPath"] {
+  const path = records.filter(({ isOnPath = true }) => isOnPath);
+  return { calls: path.length, milliseconds: timeOf(path) };
+}
+
+const timeOf = (records: KernelRecords): number =>
+  records.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+
+function sumLine(
+  records: KernelRecords,
+  path: Profile["longestPath"],
+  compileMilliseconds: number,
+): string {
+  const beside =
+    path.calls < records.length
+      ? `, ${path.calls} of them with ${path.milliseconds.toFixed(3)} ms one after the other`
+      : "";
+  const compiled =
+    compileMilliseconds > 0 ? `, compiled in ${compileMilliseconds.toFixed(1)} ms` : "";
+  return `${timeOf(records).toFixed(3)} ms in ${records.length} kernels${beside}${compiled}`;
 }
 
 function summariseKernel(name: string, records: KernelRecords): KernelSummary {
@@ -76,11 +104,7 @@ function summariseKernel(name: string, records: KernelRecords): KernelSummary {
   };
 }
 
-function formatTable(
-  kernels: readonly KernelSummary[],
-  milliseconds: number,
-  compileMilliseconds: number,
-): string {
+function tableLines(kernels: readonly KernelSummary[], milliseconds: number): string[] {
   const header = ["kernel", "calls", "ms", "%", "MB", "MFLOP", "GB/s", "GFLOP/s"];
   const share = (part: number): number => (milliseconds > 0 ? (100 * part) / milliseconds : 0);
   const rows = kernels.map((kernel) => [
@@ -96,11 +120,5 @@ function formatTable(
   const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
   const format = (row: readonly string[]): string =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
-  const compiled =
-    compileMilliseconds > 0 ? `, compiled in ${compileMilliseconds.toFixed(1)} ms` : "";
-  return [
-    format(header),
-    ...rows.map(format),
-    `${milliseconds.toFixed(3)} ms in ${kernels.reduce((n, { calls }) => n + calls, 0)} kernels${compiled}`,
-  ].join("\n");
+  return [format(header), ...rows.map(format)];
 }

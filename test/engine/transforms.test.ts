@@ -155,6 +155,8 @@ describe("customOp and profile", () => {
     const report = await profile(() => x.matmul(x).relu().sum());
     expect(report.kernels.length).toBeGreaterThan(0);
     expect(report.kernels[0].calls).toBeGreaterThan(0);
+    const calls = report.kernels.reduce((sum, kernel) => sum + kernel.calls, 0);
+    expect(report.longestPath).toEqual({ calls, milliseconds: report.milliseconds });
     expect(String(report)).toMatch(/kernel +calls +ms/);
     expect(String(report)).toMatch(/ms in \d+ kernels/);
   });

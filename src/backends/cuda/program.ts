@@ -16,6 +16,7 @@ import { GraphRecorder } from "./graph-recorder.ts";
 import { GraphReplay } from "./graph-replay.ts";
 import { planOrder } from "./launch-order.ts";
 import type { LaunchOrder } from "./launch-order.ts";
+import { longestPath } from "./longest-path.ts";
 import type { MemoryPool } from "./memory-pool.ts";
 import type { ModuleCache } from "./module-cache.ts";
 import type { Staging } from "./staging.ts";
@@ -166,7 +167,10 @@ export class CudaProgram implements Program {
       device.synchronize();
       const times = this.kernels.map((_, i) => driver.elapsed(events[i], events[i + 1]));
       this.finish();
-      return this.kernels.map((kernel, i) => ({ ...kernel, milliseconds: times[i] }));
+      const isOnPath = this.order === null ? null : longestPath(this.order.after, times);
+      return this.kernels.map((kernel, i) => {
+        return { ...kernel, milliseconds: times[i], isOnPath: isOnPath?.[i] ?? true };
+      });
     } finally {
       this.host.isRunning = false;
       if (!driver.isDead) for (const event of events) driver.destroyEvent(event);
