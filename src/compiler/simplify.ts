@@ -11,6 +11,7 @@ import type { Graph } from "../ir/graph.ts";
 import { rewrite } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import { joinPads } from "./join-pads.ts";
+import { joinSlices } from "./join-slices.ts";
 import type { Op } from "../ir/ops.ts";
 import { opClass } from "../ir/ops.ts";
 import { numel } from "../ir/shape.ts";
@@ -200,6 +201,7 @@ export function simplify(graph: Graph): Graph {
       foldIdentity(node) ??
       foldMovement(node) ??
       joinPads(node) ??
+      joinSlices(node) ??
       node,
   );
   return { inputs: graph.inputs, outputs };
