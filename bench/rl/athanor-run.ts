@@ -1,6 +1,6 @@
 /** One run of Athanor: a recipe as JSON in, lines of JSON out (see protocol.ts). */
 import { readFileSync } from "node:fs";
-import type { Env } from "athanor/rl";
+import type { Env, Reset, Step } from "athanor/rl";
 import { DiscretizeAction, LqrTracking, make } from "athanor/rl";
 import { DDPG, DQN, SAC, TD3, evaluatePolicy, learn } from "athanor/train";
 import type { Callback, Training } from "athanor/train";
@@ -15,6 +15,24 @@ function say(line: RunLine): void {
 async function makeEnv(): Promise<Env> {
   const env = await make(recipe.env, recipe.envOptions);
   return recipe.algorithm === "dqn" ? new DiscretizeAction(env, { bins: recipe.bins }) : env;
+}
+
+/** Mean return of the best policy on the episodes that evaluations play; null where unknown. */
+function optimumOf(env: Env): number | null {
+  const { unwrapped } = env;
+  const steps = env.spec?.maxEpisodeSteps;
+  if (!(unwrapped instanceof LqrTracking) || steps == null) return null;
+  const { episodes, seed } = recipe.evaluation;
+  let total = 0;
+  for (let i = 0; i < episodes; i++) {
+    let { observation } = env.reset({ seed: seed + i }) as Reset<Float32Array>;
+    for (let left = steps; left > 0; left--) {
+      const step = env.step(unwrapped.optimalAction(observation, left)) as Step<Float32Array>;
+      observation = step.observation;
+      total += step.reward;
+    }
+  }
+  return total / episodes;
 }
 
 /** Steps per second of the environment alone, with one action drawn before each. */
@@ -135,8 +153,8 @@ async function main(): Promise<void> {
   const physics = await physicsSpeed();
   using env = await makeEnv();
   using judged = await makeEnv();
-  const { unwrapped } = env;
-  const optimum = unwrapped instanceof LqrTracking ? unwrapped.optimalReturn() : null;
+  using tracked = await make(recipe.env, recipe.envOptions);
+  const optimum = optimumOf(tracked);
   const { gateOfOptimum } = recipe;
   const gate = gateOfOptimum === null || optimum === null ? recipe.gate : gateOfOptimum * optimum;
   say({ kind: "ready", versions: versions(), physics, ...(optimum !== null && { optimum }) });
