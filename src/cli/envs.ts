@@ -33,13 +33,18 @@ async function report(registration: EnvRegistration): Promise<EnvReport> {
   }
 }
 
+/** Bounds that differ from element to element are left to the JSON. */
+function shortSpace(space: string | null): string {
+  return space?.replace(/^Box\(\[.*?\], \[.*?\], /, "Box(…, ") ?? "?";
+}
+
 const columns = ["id", "observations", "actions", "steps", "solved at", "needs"] as const;
 
 function tableOf(reports: readonly EnvReport[]): string {
   const rows = reports.map((env) => [
     env.id,
-    env.observationSpace ?? "?",
-    env.actionSpace ?? "?",
+    shortSpace(env.observationSpace),
+    shortSpace(env.actionSpace),
     String(env.maxEpisodeSteps ?? "–"),
     String(env.rewardThreshold ?? "–"),
     env.needs === null ? "" : env.error === undefined ? env.needs : `npm install ${env.needs}`,

@@ -39,7 +39,8 @@ export async function writeAgentReport(path: string, run: AgentRunReport): Promi
     title: `${algorithm.toUpperCase()} on ${env}`,
     lead: `${ended}. The best policy, judged on ${episodes.length} episodes that it had never met.`,
     summary: [
-      ["Mean return", `${meanReturn.toFixed(1)} ± ${stdReturn.toFixed(1)}`],
+      ["Mean return", meanReturn.toFixed(1)],
+      ["Standard deviation", stdReturn.toFixed(1)],
       ...success,
       ["Steps", whole(learned.steps)],
       ["Episodes", whole(learned.episodes)],
@@ -153,7 +154,7 @@ function filmSection(film: FilmFiles | null): ReportSection[] {
   ];
 }
 
-function settingsTable({ learner, node, ...rest }: AgentSettings & { node?: string }): Markup {
+function settingsTable({ learner, ...rest }: AgentSettings): Markup {
   const rows = Object.entries({ ...rest, ...learner }).map(([name, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     return markup`<div class="fact"><dt>${name}</dt><dd>${text}</dd></div>`;

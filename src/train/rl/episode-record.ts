@@ -1,3 +1,5 @@
+import { mean } from "./means.ts";
+
 /** An episode that came to its end in training or evaluation. */
 export interface EpisodeRecord {
   /** Which of the environments. */
@@ -12,8 +14,8 @@ export interface EpisodeRecord {
   readonly success: boolean | null;
   /**
    * Mean over the episode's steps of the discounted sum of rewards from there on: what a critic
-   * should have said on average. Steps whose rest was cut off by a time limit are left out; NaN if
-   * none is left.
+   * should have said on average. After a time limit, rewards are taken to go on as they were. NaN
+   * if that has no limit.
    */
   readonly discountedReturn: number;
 }
@@ -23,30 +25,24 @@ export interface EpisodeInProgress {
   readonly rewards: readonly number[];
 }
 
-/** How small γ^k must be for rewards that were cut off to be left out of a sum. */
-const negligible = 0.05;
-
-/** Mean of the discounted sums of rewards from each step on. */
+/**
+ * Mean of the discounted sums of rewards from each step on:
+ * $\frac 1 T \sum_t \sum_{k ≥ t} γ^{k - t} r_k$. Where a time limit cut the episode, the rewards nobody
+ * saw are taken as the mean of the last 1 / (1 - γ) steps, about as far as a critic looks.
+ */
 export function meanDiscountedReturn(
   rewards: readonly number[],
   gamma: number,
   terminated: boolean,
 ): number {
-  // After a time limit, rewards would have come that nobody saw: near the end they matter.
-  const unseen =
-    terminated || gamma === 0
-      ? 0
-      : gamma >= 1
-        ? rewards.length
-        : Math.ceil(Math.log(negligible) / Math.log(gamma));
-  const count = rewards.length - unseen;
-  if (count <= 0) return NaN;
-  let [rest, sum] = [0, 0];
+  if (!terminated && gamma >= 1) return NaN;
+  let rest = terminated ? 0 : mean(rewards.slice(-Math.ceil(1 / (1 - gamma)))) / (1 - gamma);
+  let sum = 0;
   for (let t = rewards.length - 1; t >= 0; t--) {
     rest = rewards[t] + gamma * rest;
-    if (t < count) sum += rest;
+    sum += rest;
   }
-  return sum / count;
+  return sum / rewards.length;
 }
 
 /** Follows the episodes of one environment. */

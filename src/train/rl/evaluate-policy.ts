@@ -5,7 +5,7 @@ import type { EpisodeRecord } from "./episode-record.ts";
 import { EpisodeTracker } from "./episode-record.ts";
 import type { Learner } from "./learner.ts";
 import { requireCount } from "./option-checks.ts";
-import { mean, standardDeviation } from "./rollout-statistics.ts";
+import { mean, standardDeviation } from "./means.ts";
 import { actionReader, rowSize, writeObservation } from "./space-rows.ts";
 
 /** Options of {@link evaluatePolicy}. */

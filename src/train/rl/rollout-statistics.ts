@@ -1,7 +1,11 @@
 import type { EpisodeRecord } from "./episode-record.ts";
+import { mean } from "./means.ts";
 
 /** Episodes that the means of a rollout are taken over, as in Stable-Baselines3. */
 const windowSize = 100;
+
+/** Episodes whose policy is about that of now. */
+const recentEpisodes = 10;
 
 /** What a checkpoint keeps of {@link RolloutStatistics}. */
 export interface RolloutState {
@@ -56,11 +60,10 @@ export class RolloutStatistics {
     return mean(known.map(({ success }) => (success === true ? 1 : 0)));
   }
 
-  /** What a critic should have said on average over the steps of the last episodes. */
+  /** What a critic should have said on average over the steps of the last ten episodes. */
   get meanDiscountedReturn(): number {
-    return mean(
-      this.#episodes.map(({ discountedReturn }) => discountedReturn).filter(Number.isFinite),
-    );
+    const last = this.#episodes.slice(-recentEpisodes);
+    return mean(last.map(({ discountedReturn }) => discountedReturn).filter(Number.isFinite));
   }
 
   /** Smallest and largest reward so far. */
@@ -93,15 +96,4 @@ export class RolloutStatistics {
     this.#lowestReward = state.lowestReward;
     this.#highestReward = state.highestReward;
   }
-}
-
-/** NaN of nothing. */
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Standard deviation of a population, as NumPy's; NaN of nothing. */
-export function standardDeviation(values: readonly number[]): number {
-  const centre = mean(values);
-  return Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
 }
