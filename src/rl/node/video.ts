@@ -40,18 +40,27 @@ export async function saveGif(
   options: GifOptions = {},
 ): Promise<void> {
   const { fps = 30, width, loop = 0 } = options;
-  const { width: frameWidth, height } = checkFrames("saveGif", frames);
+  checkFrames("saveGif", frames);
   if (!(fps > 0 && fps < Infinity)) {
     throw new ConfigError(`saveGif: fps must be positive, got ${fps}`);
   }
   const stride = Math.ceil(fps / highestRate);
-  const kept = frames.filter((_, i) => i % stride === 0);
   const { default: sharp } = await optionalPackage("saveGif", "sharp", () => import("sharp"));
+  const size = width === undefined ? null : checkWhole("saveGif", "width", width);
+  // Each for itself: a resize of the joined frames would take them for one high picture.
+  const shrink = async ({ width: w, height: h, data }: Frame): Promise<Frame> => {
+    const raw = { width: w, height: h, channels: 3 } as const;
+    const picture = sharp(data, { raw }).resize({ width: size ?? w });
+    const { data: pixels, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: pixels };
+  };
+  const whole = frames.filter((_, i) => i % stride === 0);
+  const kept = size === null ? whole : await Promise.all(whole.map(shrink));
+  const [{ width: pageWidth, height: pageHeight }] = kept;
   const picture = sharp(joined(kept), {
-    raw: { width: frameWidth, height: height * kept.length, channels: 3, pageHeight: height },
+    raw: { width: pageWidth, height: pageHeight * kept.length, channels: 3, pageHeight },
     limitInputPixels: false,
   });
-  if (width !== undefined) picture.resize({ width: checkWhole("saveGif", "width", width) });
   // A palette that stays the same lets unchanged parts of the picture be left out of the file.
   const gif = { delay: Math.round((1000 * stride) / fps), loop, dither: 0, effort: 4 };
   await writeWhole(path, await picture.gif(gif).toBuffer());
