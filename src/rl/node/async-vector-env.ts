@@ -6,6 +6,7 @@ import type { Reset, ResetOptions } from "../env.ts";
 import type { EnvSpec } from "../env-spec.ts";
 import type { Space } from "../space.ts";
 import type { Outcome } from "../vector/autoreset-env.ts";
+import { batchSpace } from "../vector/batch-space.ts";
 import { requireBatch, rowOf } from "../vector/batch.ts";
 import type { Batch } from "../vector/batch.ts";
 import { envFailure } from "../vector/env-failure.ts";
@@ -151,6 +152,8 @@ export class AsyncVectorEnv<Observation = unknown, Action = unknown> implements 
   readonly autoresetMode: AutoresetMode;
   readonly singleObservationSpace: Space<Observation>;
   readonly singleActionSpace: Space<Action>;
+  readonly observationSpace: Space<Batch<Observation>>;
+  readonly actionSpace: Space<Batch<Action>>;
   readonly spec: EnvSpec | null;
   readonly #threads: readonly EnvThread[];
   readonly #lifecycle: VectorLifecycle;
@@ -173,6 +176,8 @@ export class AsyncVectorEnv<Observation = unknown, Action = unknown> implements 
     this.autoresetMode = kind.autoresetMode;
     this.singleObservationSpace = kind.singleObservationSpace;
     this.singleActionSpace = kind.singleActionSpace;
+    this.observationSpace = batchSpace(this.singleObservationSpace, this.numEnvs);
+    this.actionSpace = batchSpace(this.singleActionSpace, this.numEnvs);
     this.spec = kind.spec;
     this.#threads = threads;
     this.#timeout = timeout;

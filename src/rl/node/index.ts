@@ -11,3 +11,5 @@ export type { RecordVideoOptions } from "./record-video.ts";
 export { RecordVideo } from "./record-video.ts";
 export type { GifOptions, StripOptions } from "./video.ts";
 export { saveGif, savePngSequence, savePngStrip } from "./video.ts";
+export type { MakeVecNodeOptions } from "./make-vec.ts";
+export { makeVec } from "./make-vec.ts";

@@ -5,6 +5,7 @@ import type { EnvSpec } from "../env-spec.ts";
 import type { Space } from "../space.ts";
 import { AutoresetEnv } from "./autoreset-env.ts";
 import type { Outcome } from "./autoreset-env.ts";
+import { batchSpace } from "./batch-space.ts";
 import { requireBatch, rowOf } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import { callMethod } from "./call-method.ts";
@@ -49,6 +50,8 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
   readonly autoresetMode: AutoresetMode;
   readonly singleObservationSpace: Space<Observation>;
   readonly singleActionSpace: Space<Action>;
+  readonly observationSpace: Space<Batch<Observation>>;
+  readonly actionSpace: Space<Batch<Action>>;
   readonly envs: readonly Env<Observation, Action>[];
   readonly #slots: readonly AutoresetEnv<Observation, Action>[];
   readonly #lifecycle: VectorLifecycle;
@@ -75,6 +78,8 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     this.autoresetMode = requireMode("SyncVectorEnv", options.autoresetMode ?? "NextStep");
     this.singleObservationSpace = first.observationSpace;
     this.singleActionSpace = first.actionSpace;
+    this.observationSpace = batchSpace(this.singleObservationSpace, this.numEnvs);
+    this.actionSpace = batchSpace(this.singleActionSpace, this.numEnvs);
     this.#slots = envs.map((env) => new AutoresetEnv(env, this.autoresetMode));
     this.#lifecycle = new VectorLifecycle("SyncVectorEnv", this.autoresetMode, this.numEnvs);
   }

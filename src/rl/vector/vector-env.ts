@@ -62,6 +62,10 @@ export interface VectorEnv<Observation = unknown, Action = unknown> extends Asyn
   readonly autoresetMode: AutoresetMode;
   readonly singleObservationSpace: Space<Observation>;
   readonly singleActionSpace: Space<Action>;
+  /** The space of batches of observations. */
+  readonly observationSpace: Space<Batch<Observation>>;
+  /** The space of batches of actions; its `sample` gives one for each environment. */
+  readonly actionSpace: Space<Batch<Action>>;
   /** How the registry made the environments; null for those made by hand. */
   readonly spec: EnvSpec | null;
 
