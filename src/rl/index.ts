@@ -8,6 +8,8 @@ export { Pcg64 } from "../base/pcg64.ts";
 export type { Pcg64State, Seed } from "../base/pcg64.ts";
 export { Box } from "./box.ts";
 export type { Bounds, BoxOptions } from "./box.ts";
+export { checkEnv } from "./check-env.ts";
+export type { CheckEnvOptions } from "./check-env.ts";
 export { Dict } from "./dict.ts";
 export type { DictValue, NamedSpaces, ValueOf } from "./dict.ts";
 export type { CameraOptions, Vector } from "./drawing/camera.ts";
