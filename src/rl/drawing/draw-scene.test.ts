@@ -103,6 +103,15 @@ describe("drawScene", () => {
     expect(Math.abs(seen.height - 2 * halfHeight * perUnit)).toBeLessThan(4);
   });
 
+  it.each([-90, 90])("shows the near end of a capsule at an elevation of %i", (elevation) => {
+    const along = cameraAt({ distance: 4, azimuth: 90, elevation, lookat: [0, 0, 1] });
+    const within = solid("sphere", { size: [0.1, 0, 0], colour: [0, 0, 1] });
+    const frame = drawScene([solid("capsule"), within], along, [200, 200]);
+    expect(isRed(pointOf(frame, 100, 100))).toBe(true);
+    // Half a unit nearer than the middle.
+    expect(Math.abs(extent(frame).width - ((0.6 * 4) / 3.5) * perUnit)).toBeLessThan(2.5);
+  });
+
   it("turns solids with their axes", () => {
     // z of the capsule along x of the world.
     const lying = solid("capsule", { rotation: [0, 0, 1, 0, 1, 0, -1, 0, 0] });

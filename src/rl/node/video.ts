@@ -62,7 +62,8 @@ export async function saveGif(
     limitInputPixels: false,
   });
   // A palette that stays the same lets unchanged parts of the picture be left out of the file.
-  const gif = { delay: Math.round((1000 * stride) / fps), loop, dither: 0, effort: 4 };
+  const delay = new Array<number>(kept.length).fill(Math.round((1000 * stride) / fps));
+  const gif = { delay, loop, dither: 0, effort: 4 };
   await writeWhole(path, await picture.gif(gif).toBuffer());
 }
 
