@@ -67,11 +67,17 @@ export class ProgressCallback implements Callback {
     );
   }
 
+  onTrainingEnd(training: Training): void {
+    this.#drawnAt = -Infinity;
+    if (this.#isLive) this.#draw(training);
+  }
+
   /** Prints a line above bar and curve. */
   note(text: string): void {
     this.#clearCurve();
     if (this.#bar === null) this.#stream.write(`${text}\n`);
     else this.#bar.note(text);
+    this.#drawnAt = -Infinity;
   }
 
   close(): void {
