@@ -123,7 +123,7 @@ export class PrioritizedReplay extends ReplayBuffer {
     }
     const values = errors instanceof Tensor ? errors.dataSync() : errors;
     const priorities = this.#prioritiesOf(values, latest.places.length);
-    latest.places.forEach((place, i) => this.#tree.set(place, priorities[i]));
+    this.#tree.setAll(latest.places, priorities);
     for (const priority of priorities) this.#largest = Math.max(this.#largest, priority);
     this.#latest = undefined;
   }
@@ -236,14 +236,20 @@ export class PrioritizedReplay extends ReplayBuffer {
           `drawn, got ${errors.length}`,
       );
     }
-    return Float64Array.from(errors, (error, i) => {
-      if (Number.isFinite(error)) return (Math.abs(error) + this.epsilon) ** this.alpha;
-      throw new ConfigError(
-        `PrioritizedReplay.updatePriorities: errors must be finite, got ${error} at ${i}; the ` +
-          "training diverges: lower the learning rate or bound the rewards",
-      );
-    });
+    const priorities = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      if (!Number.isFinite(errors[i])) refuseError(errors[i], i);
+      priorities[i] = (Math.abs(errors[i]) + this.epsilon) ** this.alpha;
+    }
+    return priorities;
   }
+}
+
+function refuseError(error: number, at: number): never {
+  throw new ConfigError(
+    `PrioritizedReplay.updatePriorities: errors must be finite, got ${error} at ${at}; the ` +
+      "training diverges: lower the learning rate or bound the rewards",
+  );
 }
 
 function requireUnit(name: string, value: number): void {

@@ -40,6 +40,22 @@ describe("PriorityTree", () => {
     expect(tree.total).toBe(2e-9);
   });
 
+  it.each([1, 5, 64, 100])("sets many places as one after the other, of %i", (capacity) => {
+    const random = new Pcg64(capacity);
+    const [one, two] = [new PriorityTree(capacity), new PriorityTree(capacity)];
+    for (let round = 0; round < 50; round++) {
+      const places = Int32Array.from({ length: 1 + (round % 20) }, () =>
+        random.integers(0, capacity),
+      );
+      if (round % 2 === 0) places.sort();
+      const priorities = Array.from(places, () => random.random() + 0.01);
+      places.forEach((place, i) => one.set(place, priorities[i]));
+      two.setAll(places, priorities);
+      expect(two.values(capacity)).toEqual(one.values(capacity));
+      expect([two.total, two.least]).toEqual([one.total, one.least]);
+    }
+  });
+
   it("loads what it gave", () => {
     const [one, two] = [new PriorityTree(11), new PriorityTree(11)];
     for (let i = 0; i < 7; i++) one.set(i, 1 / (i + 3));
