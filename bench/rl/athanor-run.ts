@@ -119,23 +119,30 @@ const shared = {
   batchSize: recipe.batch,
   tau: recipe.tau,
   gamma: recipe.gamma,
-  netArch: recipe.hidden,
+};
+const actorCritic = {
+  ...shared,
+  actorLearningRate: recipe.actorLearningRate,
+  randomSteps: recipe.randomSteps,
+  netArch: { pi: recipe.policyHidden ?? recipe.hidden, qf: recipe.hidden },
+  lastLayerInit: recipe.lastLayerInit,
 };
 
 const learners = {
-  ddpg: (env: Env) => new DDPG(env, { ...shared, actionNoise: noise }),
+  ddpg: (env: Env) => new DDPG(env, { ...actorCritic, actionNoise: noise }),
   td3: (env: Env) =>
     new TD3(env, {
-      ...shared,
+      ...actorCritic,
       actionNoise: noise,
       policyDelay: recipe.policyDelay,
       targetPolicyNoise: recipe.targetNoise,
       targetNoiseClip: recipe.targetNoiseClip,
     }),
-  sac: (env: Env) => new SAC(env, shared),
+  sac: (env: Env) => new SAC(env, actorCritic),
   dqn: (env: Env) =>
     new DQN(env, {
       ...shared,
+      netArch: recipe.hidden,
       explorationFraction: recipe.explorationFraction,
       explorationFinalEps: recipe.finalEpsilon,
       targetUpdateInterval: 1,

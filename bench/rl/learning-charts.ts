@@ -20,7 +20,9 @@ type Point = readonly [x: number, y: number];
 
 /** Curve of medians with the band between the quartiles, over what `x` picks. */
 function seriesOf(group: LearningGroup, x: "step" | "cpu", name: string, colour: number): Series {
-  const curve = curveOf(group).filter((point) => point[x] > 0);
+  // The random steps before cost next to nothing: on a logarithm they would be half of the picture.
+  const from = x === "cpu" ? group.runs[0].recipe.learningStarts : 0;
+  const curve = curveOf(group).filter((point) => point.step > from);
   return {
     name,
     colour,
@@ -50,17 +52,16 @@ function picture(name: string, options: LineChartOptions): LearningPicture {
 
 const seedsText = (groups: readonly LearningGroup[]): string => {
   const counts = [...new Set(groups.map(({ runs }) => runs.length))].toSorted((a, b) => a - b);
-  if (counts.length === 1 && counts[0] === 1) return "one seed";
-  const count = counts.length === 1 ? counts[0] : `${counts[0]} to ${counts[counts.length - 1]}`;
-  return `median and quartiles of ${count} seeds`;
+  if (counts.length === 1) return counts[0] === 1 ? "1 seed" : `${counts[0]} seeds`;
+  return `${counts[0]} to ${counts[counts.length - 1]} seeds`;
 };
 
-const labels = { step: "environment steps", cpu: "CPU seconds without evaluations" } as const;
+const labels = { step: "environment steps", cpu: "CPU seconds" } as const;
 
 /** All contenders of a task and algorithm. */
 function sidePicture(groups: readonly LearningGroup[], x: "step" | "cpu"): LearningPicture {
   const [{ task, algorithm, steps, threads }] = groups;
-  const title = `${task.title}, ${algorithm.toUpperCase()}: return over ${labels[x]}, ${seedsText(groups)}`;
+  const title = `${task.title}, ${algorithm.toUpperCase()} over ${labels[x]}, ${seedsText(groups)}`;
   const over = x === "step" ? "steps" : "seconds";
   const suffix = threads === 1 ? "" : `-${threads}-threads`;
   return picture(`${task.name}-${algorithm}-${steps}-${over}${suffix}`, {
@@ -79,7 +80,7 @@ function sidePicture(groups: readonly LearningGroup[], x: "step" | "cpu"): Learn
 function algorithmPicture(groups: readonly LearningGroup[]): LearningPicture {
   const [{ task, steps }] = groups;
   return picture(`${task.name}-${steps}-algorithms`, {
-    title: `${task.title}: return over environment steps, ${seedsText(groups)}`,
+    title: `${task.title} over environment steps, ${seedsText(groups)}`,
     series: groups.map((group) =>
       seriesOf(group, "step", group.algorithm.toUpperCase(), algorithmColours[group.algorithm]),
     ),
@@ -114,7 +115,7 @@ function dimensionPicture(groups: readonly LearningGroup[]): LearningPicture {
     };
   });
   return picture("lqr-dimensions", {
-    title: `LQR tracking: cost of the learned policy over the optimum, ${seedsText(groups)}`,
+    title: `LQR tracking: cost over that of the best policy, ${seedsText(groups)}`,
     series,
     xLabel: "action dimensions",
     yLabel: "cost / optimal cost",

@@ -22,16 +22,24 @@ export interface Recipe {
   readonly seed: number;
   readonly steps: number;
   readonly threads: number;
-  /** Widths of hidden layers, of actors and critics. */
+  /** Widths of hidden layers of critics, and of policies where nothing else is said. */
   readonly hidden: readonly number[];
+  /** Widths of hidden layers of policies; [] for linear ones, null for `hidden`. */
+  readonly policyHidden: readonly number[] | null;
+  /** Bound of the first weights of last layers, null for 1/√fanIn. */
+  readonly lastLayerInit: number | null;
   readonly batch: number;
-  /** Adam's, for all nets. */
+  /** Adam's. */
   readonly learningRate: number;
+  /** Of policies, where it differs. */
+  readonly actorLearningRate: number | null;
   readonly tau: number;
   readonly gamma: number;
   readonly bufferSize: number;
-  /** Steps with random actions and without updates; then one update a step. */
+  /** Steps without updates; then one update a step. */
   readonly learningStarts: number;
+  /** Steps with random actions, where they differ from `learningStarts`. */
+  readonly randomSteps: number | null;
   /** Of DDPG and TD3. */
   readonly noise: RecipeNoise;
   /** Of TD3. */

@@ -4,16 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from off_policy import RECIPE, adam, make_noise, mlp, soft_update, target_of, train
+from off_policy import RECIPE, adam, make_noise, mlp, policy, soft_update, target_of, train
 
 
 class Ddpg:
     def __init__(self, observation_size, action_size, random):
-        self.actor = mlp(observation_size, action_size, nn.Tanh())
+        self.actor = policy(observation_size, action_size, nn.Tanh())
         self.critic = mlp(observation_size + action_size, 1)
         self.target_actor = target_of(self.actor)
         self.target_critic = target_of(self.critic)
-        self.actor_optimizer = adam(self.actor)
+        self.actor_optimizer = adam(self.actor, RECIPE["actorLearningRate"])
         self.critic_optimizer = adam(self.critic)
         self.noise = make_noise(action_size, random)
 

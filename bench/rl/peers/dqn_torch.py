@@ -19,7 +19,8 @@ class Dqn:
 
     def explore(self, observation, step):
         part = step / (RECIPE["explorationFraction"] * RECIPE["steps"])
-        if self.random.random() < max(1 + part * (RECIPE["finalEpsilon"] - 1), RECIPE["finalEpsilon"]):
+        final = RECIPE["finalEpsilon"]
+        if self.random.random() < max(1 + part * (final - 1), final):
             return int(self.random.integers(self.actions))
         return int(self.act(observation))
 

@@ -9,22 +9,30 @@ from torch import nn
 from run import RECIPE, Clock, Evaluation, done, make_env, ready
 
 
-def mlp(inputs, outputs, *last):
-    sizes = [inputs, *RECIPE["hidden"]]
+def mlp(inputs, outputs, *last, hidden=RECIPE["hidden"]):
+    sizes = [inputs, *hidden]
     layers = []
     for a, b in zip(sizes, sizes[1:]):
         layers += [nn.Linear(a, b), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], outputs), *last)
+    final = nn.Linear(sizes[-1], outputs)
+    if RECIPE["lastLayerInit"] is not None:
+        for parameter in final.parameters():
+            nn.init.uniform_(parameter, -RECIPE["lastLayerInit"], RECIPE["lastLayerInit"])
+    return nn.Sequential(*layers, final, *last)
+
+
+def policy(inputs, outputs, *last):
+    hidden = RECIPE["policyHidden"]
+    return mlp(inputs, outputs, *last, hidden=RECIPE["hidden"] if hidden is None else hidden)
 
 
 def target_of(net):
     return copy.deepcopy(net).requires_grad_(False)
 
 
-def adam(*nets):
-    parameters = [p for net in nets for p in net.parameters()]
+def adam(net, rate=None):
     # One fused kernel over all parameters: torch's fastest on a CPU.
-    return torch.optim.Adam(parameters, lr=RECIPE["learningRate"], fused=True)
+    return torch.optim.Adam(net.parameters(), lr=rate or RECIPE["learningRate"], fused=True)
 
 
 @torch.no_grad()
@@ -116,6 +124,8 @@ def train(make_learner):
     learner = make_learner(observation_size, env.action_space.n if is_discrete else box.size, random)
     buffer = ReplayBuffer(observation_size, 1 if is_discrete else box.size, RECIPE["seed"])
     to_env = int if is_discrete else box.to_env
+    given = RECIPE["randomSteps"]
+    random_steps = RECIPE["learningStarts"] if given is None else given
 
     def act(observation):
         with torch.no_grad():
@@ -123,8 +133,10 @@ def train(make_learner):
             return to_env(learner.act(row).numpy())
 
     def explore(observation, step):
-        if step < RECIPE["learningStarts"]:
-            return random.integers(env.action_space.n) if is_discrete else random.uniform(-1, 1, box.size)
+        if step < random_steps:
+            if is_discrete:
+                return random.integers(env.action_space.n)
+            return random.uniform(-1, 1, box.size)
         with torch.no_grad():
             return learner.explore(torch.as_tensor(observation, dtype=torch.float32), step)
 

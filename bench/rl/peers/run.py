@@ -18,19 +18,19 @@ def say(kind, **fields):
 
 
 class BinnedActions(gymnasium.ActionWrapper):
-    """Each action dimension at evenly spaced values, all combinations numbered: what DQN needs."""
+    """Each action dimension cut into bins, all combinations of their middles numbered: for DQN."""
 
     def __init__(self, env, bins):
         super().__init__(env)
         low, high = env.action_space.low, env.action_space.high
-        self.levels = np.linspace(low, high, bins)
+        self.low, self.width = low, (high - low) / bins
         self.bins = bins
         self.size = low.size
         self.action_space = gymnasium.spaces.Discrete(bins**self.size)
 
     def action(self, index):
-        digits = [index // self.bins**i % self.bins for i in range(self.size)]
-        return np.array([self.levels[digit, i] for i, digit in enumerate(digits)], np.float32)
+        digits = [index // self.bins**i % self.bins for i in reversed(range(self.size))]
+        return (self.low + (np.array(digits) + 0.5) * self.width).astype(np.float32)
 
 
 def make_env():

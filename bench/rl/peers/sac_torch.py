@@ -6,19 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from off_policy import RECIPE, adam, mlp, soft_update, target_of, train
+from off_policy import RECIPE, adam, mlp, policy, soft_update, target_of, train
 
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 
 
 class Sac:
     def __init__(self, observation_size, action_size, _random):
-        self.actor = mlp(observation_size, 2 * action_size)
+        self.actor = policy(observation_size, 2 * action_size)
         self.critics = nn.ModuleList(mlp(observation_size + action_size, 1) for _ in range(2))
         self.target_critics = target_of(self.critics)
         self.log_alpha = torch.zeros(1, requires_grad=True)
         self.target_entropy = -float(action_size)
-        self.actor_optimizer = adam(self.actor)
+        self.actor_optimizer = adam(self.actor, RECIPE["actorLearningRate"])
         self.critic_optimizer = adam(self.critics)
         self.alpha_optimizer = torch.optim.Adam([self.log_alpha], lr=RECIPE["learningRate"])
 

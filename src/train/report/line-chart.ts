@@ -140,7 +140,7 @@ function legend(options: LineChartOptions, left: number, right: number): [Markup
   return [markup`<g class="legend">${entries}</g>`, y + legendRow];
 }
 
-/** Dashed lines; texts that would cover each other move down. */
+/** Dashed lines, named at their left, where curves rarely are; texts keep apart. */
 function drawMarks(
   { marks = [] }: LineChartOptions,
   right: number,
@@ -154,7 +154,7 @@ function drawMarks(
     .map(({ at, label }) => {
       const text = Math.max(at - 4, free);
       free = text + 13;
-      return markup`<line class="level" x1="${left}" x2="${right}" y1="${at.toFixed(1)}" y2="${at.toFixed(1)}"/><text class="tick" x="${right - 2}" y="${text.toFixed(1)}" text-anchor="end">${label}</text>`;
+      return markup`<line class="level" x1="${left}" x2="${right}" y1="${at.toFixed(1)}" y2="${at.toFixed(1)}"/><text class="tick" x="${left + 5}" y="${text.toFixed(1)}">${label}</text>`;
     });
 }
 

@@ -157,7 +157,7 @@ describe("lineChart with bands and marks", () => {
       { y: 3.99, label: "peer" },
     ];
     const { html } = lineChart({ title: "", series, xLabel: "", marks });
-    const texts = [...html.matchAll(/y="([\d.]+)" text-anchor="end">(goal|peer)</g)];
+    const texts = [...html.matchAll(/y="([\d.]+)">(goal|peer)</g)];
     expect(Number(texts[1][1]) - Number(texts[0][1])).toBeGreaterThanOrEqual(12);
     expect(html.match(/class="level"/g)).toHaveLength(2);
     const names = ["a", "b", "c"].map((name) => ({ name: name.repeat(40), points: [] }));
