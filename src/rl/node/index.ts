@@ -13,3 +13,7 @@ export type { GifOptions, StripOptions } from "./video.ts";
 export { saveGif, savePngSequence, savePngStrip } from "./video.ts";
 export type { MakeVecNodeOptions } from "./make-vec.ts";
 export { makeVec } from "./make-vec.ts";
+export type { MonitorOptions } from "./monitor-file.ts";
+export { MonitorFile } from "./monitor-file.ts";
+export type { EnvMonitorOptions } from "./monitor.ts";
+export { Monitor, VectorMonitor } from "./monitor.ts";
