@@ -16,8 +16,11 @@ export interface EvaluatePolicyOptions {
   readonly seed?: Seed;
   /** Without it the policy explores as in training. @defaultValue true */
   readonly deterministic?: boolean;
-  /** Takes a picture of each state of an environment made with `renderMode: "rgb_array"`. */
-  readonly onFrame?: (frame: Frame, episode: number) => void;
+  /**
+   * Takes a picture of each state of an environment made with `renderMode: "rgb_array"`, until it
+   * returns false.
+   */
+  readonly onFrame?: (frame: Frame, episode: number) => boolean | void;
   /** When it aborts, the present episode is the last. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,11 +47,13 @@ export async function evaluatePolicy(
   env: Env,
   options: EvaluatePolicyOptions = {},
 ): Promise<PolicyEvaluation> {
-  const { episodes: count = 10, seed = 0, signal } = options;
+  const { episodes: count = 10, seed = 0, deterministic = true, signal } = options;
   requireCount("evaluatePolicy", "episodes", count);
   const episodes: EpisodeRecord[] = [];
+  const camera = new Camera(env, options.onFrame);
   for (let i = 0; i < count && signal?.aborted !== true; i++) {
-    episodes.push(await playEpisode(learner, env, BigInt(seed) + BigInt(i), i, options));
+    const episode = { seed: BigInt(seed) + BigInt(i), index: i, deterministic };
+    episodes.push(await playEpisode(learner, env, episode, camera));
   }
   const returns = episodes.map((episode) => episode.return);
   const known = episodes.filter(({ success }) => success !== null);
@@ -61,28 +66,42 @@ export async function evaluatePolicy(
   };
 }
 
+/** Shows the states of an environment to whom it may concern. */
+class Camera {
+  readonly #env: Env;
+  readonly #onFrame: EvaluatePolicyOptions["onFrame"];
+  #isOn: boolean;
+
+  constructor(env: Env, onFrame: EvaluatePolicyOptions["onFrame"]) {
+    this.#env = env;
+    this.#onFrame = onFrame;
+    this.#isOn = onFrame !== undefined;
+  }
+
+  shoot(episode: number): void {
+    const frame = this.#isOn ? this.#env.render() : null;
+    if (isFrame(frame)) this.#isOn = this.#onFrame?.(frame, episode) !== false;
+  }
+}
+
 async function playEpisode(
   learner: Pick<Learner, "act">,
   env: Env,
-  seed: Seed,
-  index: number,
-  { deterministic = true, onFrame }: EvaluatePolicyOptions,
+  how: { readonly seed: Seed; readonly index: number; readonly deterministic: boolean },
+  camera: Camera,
 ): Promise<EpisodeRecord> {
+  const { seed, index, deterministic } = how;
   const readAction = actionReader(env.actionSpace);
   const observation = new Float32Array(rowSize(env.observationSpace, "observation"));
   const tracker = new EpisodeTracker(index, 1);
-  const show = (): void => {
-    const frame = onFrame === undefined ? null : env.render();
-    if (isFrame(frame)) onFrame?.(frame, index);
-  };
   writeObservation(env.reset({ seed }).observation, observation, 0);
-  show();
+  camera.shoot(index);
   for (;;) {
     const acted = learner.act(observation.slice(), 1, !deterministic);
     const rows = acted instanceof Promise ? await acted : acted;
     const step = env.step(readAction(rows, 0));
     tracker.add(step.reward);
-    show();
+    camera.shoot(index);
     if (step.terminated || step.truncated) return tracker.end(step.terminated, step.info);
     writeObservation(step.observation, observation, 0);
   }

@@ -12,6 +12,9 @@ import { loadPolicy, restorePolicy } from "./policy-file.ts";
 import { FrameCollector } from "./policy-video.ts";
 import { loadWrapperStates } from "./wrapper-states.ts";
 
+/** Pictures of a video: all are in memory at once. */
+const mostFrames = 300;
+
 /** Options of {@link playAgent}. */
 export interface PlayOptions {
   /** Folder that `trainAgent` wrote. */
@@ -64,7 +67,7 @@ async function play(options: PlayOptions): Promise<PlayResult> {
     const learner = makeLearner(algorithm, env, { ...learnerOptions, bufferSize, device: null });
     await restorePolicy(learner, saved);
     loadWrapperStates(env, saved.wrappers);
-    const collector = new FrameCollector();
+    const collector = new FrameCollector(mostFrames);
     const evaluation = await evaluatePolicy(learner, env, {
       episodes,
       seed,
@@ -84,6 +87,6 @@ async function writeVideo(
   fps: number,
   env: string,
 ): Promise<void> {
-  if (frames.length > 0) return saveGif(path, frames, { fps, width: 320 });
+  if (frames.length > 0) return saveGif(path, frames, { fps });
   throw new ConfigError(`play: video needs pictures, got none of ${env}; leave --video out`);
 }

@@ -18,17 +18,20 @@ export interface FilmFiles {
   readonly stripPath: string;
 }
 
-/** More pictures than this are not taken: all are in memory at once. */
-const mostFrames = 300;
-const gifWidth = 320;
+/** Pictures of the film that a training leaves: six seconds of a pendulum. */
+const filmFrames = 120;
 
-/** Collects the pictures of an episode, up to a number. */
+/** Collects pictures up to a number: all of them are in memory at once. */
 export class FrameCollector {
   readonly frames: Frame[] = [];
+  readonly #most: number;
 
-  readonly add = (frame: Frame): void => {
-    if (this.frames.length < mostFrames) this.frames.push(frame);
-  };
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @returns whether there is room for more. */
+  readonly add = (frame: Frame): boolean => this.frames.push(frame) < this.#most;
 }
 
 /** Plays one episode in an environment made with `renderMode: "rgb_array"`. */
@@ -37,7 +40,7 @@ export async function filmPolicy(
   env: Env,
   seed: number,
 ): Promise<Film> {
-  const collector = new FrameCollector();
+  const collector = new FrameCollector(filmFrames);
   await evaluatePolicy(learner, env, { episodes: 1, seed, onFrame: collector.add });
   return { frames: collector.frames, framesPerSecond: env.renderFps };
 }
@@ -51,7 +54,7 @@ export async function saveFilm(
   await savePngStrip(stripPath, frames);
   const gifPath = join(folder, "video.gif");
   try {
-    await saveGif(gifPath, frames, { fps: framesPerSecond, width: gifWidth });
+    await saveGif(gifPath, frames, { fps: framesPerSecond });
     return { gifPath, stripPath };
   } catch (error) {
     // A run must not fail at its end for an optional package.
