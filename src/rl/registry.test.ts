@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError, UsageError } from "../base/errors.ts";
 import { Box } from "./box.ts";
+import { Dict } from "./dict.ts";
+import { Discrete } from "./discrete.ts";
 import { Env } from "./env.ts";
 import type { Reset, ResetOptions, Step } from "./env.ts";
 import { Pendulum } from "./envs/pendulum.ts";
+import type { Space } from "./space.ts";
 import { envIds, make, register, registrations } from "./registry.ts";
 
 /** Counts steps; what it returns can be made wrong. */
@@ -113,6 +116,30 @@ describe("what goes in and comes out is checked", () => {
     env.step(action);
     observation[0] = Number.NaN;
     expect(() => env.step(action)).toThrow("observation must be finite at element 0, got NaN");
+  });
+
+  test("NaN in a part of an observation is met too", async () => {
+    const parts = { a: Float32Array.of(1), b: Float32Array.of(0, 2) };
+    class Parts extends Env {
+      readonly observationSpace: Space<unknown> = new Dict({
+        a: new Box(0, 9),
+        b: new Box(0, 9, { shape: [2] }),
+      });
+      readonly actionSpace: Discrete = new Discrete(2);
+      reset(): Reset<unknown> {
+        return { observation: parts, info: {} };
+      }
+      step(): Step<unknown> {
+        const info = {};
+        return { observation: parts, reward: 0, terminated: false, truncated: false, info };
+      }
+    }
+    register({ id: "Parts-v0", create: () => new Parts() });
+    const env = await make("Parts-v0");
+    env.reset();
+    env.step(1);
+    parts.b[1] = Infinity;
+    expect(() => env.step(0)).toThrow("finite at element 1 of b, got Infinity at step 2 after the");
   });
 
   test("not with disableEnvChecker", async () => {

@@ -6,10 +6,28 @@ import { describeValue, dtypeOf } from "../space-array.ts";
 import type { SpaceArray } from "../space-array.ts";
 import { nameOf, Wrapper } from "./wrapper.ts";
 
-/** The first element that is NaN or infinite; -1 if all are finite. */
-function firstNotFinite(values: SpaceArray): number {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
-  return -1;
+/** Where a value has a number that is NaN or infinite, and which. */
+interface NotFinite {
+  readonly place: string;
+  readonly value: number;
+}
+
+/** The first number that is NaN or infinite in an array, or in the parts of an object. */
+function firstNotFinite(value: unknown): NotFinite | null {
+  if (dtypeOf(value) !== null) return firstInArray(value as SpaceArray);
+  if (typeof value !== "object" || value === null) return null;
+  for (const [name, part] of Object.entries(value)) {
+    const found = firstNotFinite(part);
+    if (found !== null) return { place: `${found.place} of ${name}`, value: found.value };
+  }
+  return null;
+}
+
+function firstInArray(values: SpaceArray): NotFinite | null {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) return { place: `element ${i}`, value: values[i] };
+  }
+  return null;
 }
 
 /**
@@ -65,11 +83,9 @@ export class PassiveEnvChecker<Observation, Action> extends Wrapper<Observation,
   }
 
   #requireFiniteObservation(observation: Observation, action: Action | null): void {
-    if (dtypeOf(observation) === null) return;
-    const values = observation as unknown as SpaceArray;
-    const bad = firstNotFinite(values);
-    if (bad === -1) return;
-    throw this.#failure(`observation must be finite at element ${bad}`, values[bad], action);
+    const found = firstNotFinite(observation);
+    if (found === null) return;
+    throw this.#failure(`observation must be finite at ${found.place}`, found.value, action);
   }
 
   #checkReset(result: Reset<Observation>): void {
