@@ -38,6 +38,11 @@ export class VectorNormalizeObservation<Action> extends VectorWrapper<
     return this.#originalObservations;
   }
 
+  /** The statistics change no more: for evaluation. */
+  freeze(): void {
+    this.statistics.freeze();
+  }
+
   state(): RunningStatisticsState {
     return this.statistics.state();
   }

@@ -39,6 +39,11 @@ export class VectorNormalizeReward<Observation, Action> extends VectorWrapper<Ob
     return this.#originalRewards;
   }
 
+  /** The statistics change no more: for evaluation. */
+  freeze(): void {
+    this.statistics.freeze();
+  }
+
   state(): NormalizeRewardState {
     return { statistics: this.statistics.state(), accumulated: [...this.#accumulated] };
   }

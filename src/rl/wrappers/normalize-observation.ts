@@ -38,6 +38,11 @@ export class NormalizeObservation<Action> extends Wrapper<
     return { ...step, observation: this.#normalize(step.observation) };
   }
 
+  /** The statistics change no more: for evaluation. */
+  freeze(): void {
+    this.statistics.freeze();
+  }
+
   state(): RunningStatisticsState {
     return this.statistics.state();
   }

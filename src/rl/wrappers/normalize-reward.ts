@@ -45,6 +45,11 @@ export class NormalizeReward<Observation, Action> extends Wrapper<Observation, A
     return { ...step, reward: scaledReward(this.statistics, step.reward, this.#clip) };
   }
 
+  /** The statistics change no more: for evaluation. */
+  freeze(): void {
+    this.statistics.freeze();
+  }
+
   state(): NormalizeRewardState {
     return { statistics: this.statistics.state(), accumulated: [this.#accumulated] };
   }

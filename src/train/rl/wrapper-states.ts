@@ -4,6 +4,8 @@ import type { Env } from "../../rl/env.ts";
 export interface StatefulWrapper {
   state(): unknown;
   loadState(state: unknown): void;
+  /** What was learned changes no more. */
+  freeze?(): void;
 }
 
 /** The wrappers of an environment that have a state, from the outside in. */
@@ -17,19 +19,23 @@ export function statefulWrappers(env: Env): StatefulWrapper[] {
   return found;
 }
 
-/** Gives wrappers what those of the same class around another environment have learned. */
+/** Gives wrappers, for evaluation, what those of the same class around another have learned. */
 export function copyWrapperStates(from: Env, to: Env): void {
   const sources = statefulWrappers(from);
   for (const target of statefulWrappers(to)) {
     const source = sources.find((other) => other.constructor === target.constructor);
-    if (source !== undefined) target.loadState(source.state());
+    if (source === undefined) continue;
+    target.loadState(source.state());
+    target.freeze?.();
   }
 }
 
-/** Gives the wrappers of an environment the states of those around an equal one. */
+/** Gives the wrappers of an environment, for evaluation, the states of those around an equal one. */
 export function loadWrapperStates(env: Env, states: readonly unknown[]): void {
   const wrappers = statefulWrappers(env);
   for (const [i, wrapper] of wrappers.entries()) {
-    if (i < states.length) wrapper.loadState(states[i]);
+    if (i >= states.length) break;
+    wrapper.loadState(states[i]);
+    wrapper.freeze?.();
   }
 }
