@@ -7,6 +7,7 @@ import {
   engineStats,
   jit,
   scope,
+  tensor,
 } from "athanor";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Transitions } from "../transitions.ts";
@@ -144,6 +145,7 @@ describe("PrioritizedReplay", () => {
         const errors = batch.rewards.mul(batch.weights as Tensor).sub(3);
         return { errors, rewards: batch.rewards, indices: batch.indices };
       });
+
       const kept: ReturnType<typeof update>[] = [];
       const { traces } = engineStats();
       for (let i = 0; i < 10; i++) {
@@ -159,7 +161,34 @@ describe("PrioritizedReplay", () => {
         expect([...rewards.dataSync()]).toEqual([...indices.dataSync()]);
       }
       expect(new Set(kept.map(({ indices }) => indices.dataSync().join())).size).toBeGreaterThan(1);
-      expect(() => update()).toThrow(/needs prepare\(8\) before each draw, got none/);
+      expect(replay.probability(0)).toBeGreaterThan(0);
+      expect(() => update()).toThrow(/sample: needs prepare\(8\) before each draw, got none/);
+      update.dispose();
+    });
+  });
+
+  it("takes errors inside the update's program as it does outside", () => {
+    scope(() => {
+      const [inside, outside] = [make({ seed: 1 }), make({ seed: 1 })];
+      for (const replay of [inside, outside]) replay.add(numbered(0, 50));
+      const errorsOf = (batch: ReplayBatch): Tensor => batch.rewards.sub(20).square();
+      const update = jit((_isOdd: boolean) => {
+        const batch = inside.sample(8);
+        inside.updatePriorities(errorsOf(batch));
+        return batch.indices;
+      });
+      const chances = (replay: PrioritizedReplay): number[] =>
+        Array.from({ length: 50 }, (_, place) => replay.probability(place));
+      for (let i = 0; i < 12; i++) {
+        for (const replay of [inside, outside]) replay.prepare(8);
+        const seen = update(i % 2 === 1).dataSync();
+        const batch = outside.sample(8);
+        expect(places(batch)).toEqual([...seen]);
+        outside.updatePriorities(errorsOf(batch).dataSync());
+        if (i % 3 === 0) for (const replay of [inside, outside]) replay.add(numbered(i, 1));
+      }
+      expect(chances(inside)).toEqual(chances(outside));
+      expect(() => update(true)).toThrow(/needs prepare\(8\) before each draw, got none/);
       update.dispose();
     });
   });
@@ -202,12 +231,15 @@ describe("PrioritizedReplay", () => {
       expect(() => replay.prepare(1)).toThrow(/got 1 of 0 transitions/);
       replay.add(numbered(0, 20));
       expect(() => replay.sample(4)).toThrow(UsageError);
-      expect(() => replay.updatePriorities([1])).toThrow(/call prepare, then sample/);
+      expect(() => replay.updatePriorities([1])).toThrow(/updatePriorities: needs prepare\(1\)/);
       replay.prepare(4);
       expect(() => replay.sample(5)).toThrow(
         /needs prepare\(5\) before each draw, got prepare\(4\)/,
       );
-      expect(() => replay.updatePriorities([1, 2, 3])).toThrow(ShapeError);
+      expect(() => replay.updatePriorities([1, 2, 3])).toThrow(
+        /needs prepare\(3\) before each draw, got/,
+      );
+      expect(() => replay.updatePriorities(tensor([[1, 2, 3, 4]]))).toThrow(ShapeError);
       expect(() => replay.updatePriorities([1, 2, NaN, 3])).toThrow(/finite, got NaN at 2/);
       replay.updatePriorities([1, 2, -4, 3]);
       const bad: Partial<PrioritizedReplayOptions>[] = [

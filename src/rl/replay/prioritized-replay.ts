@@ -37,6 +37,8 @@ interface Drawn {
   readonly weights: Float32Array;
   readonly indices: Tensor;
   readonly importance: Tensor;
+  /** What the update's program leaves for the host to read. */
+  readonly errors: Tensor;
 }
 
 /**
@@ -45,7 +47,7 @@ interface Drawn {
  * is stored. New transitions have the largest priority there was.
  *
  * The host draws: `prepare` before each update puts places and weights where the update's program
- * reads them, and `updatePriorities` after it reads B errors back.
+ * reads them, and the errors that the program left are read when the replay is used next.
  *
  * @see Schaul et al. 2016, "Prioritized Experience Replay"
  */
@@ -59,6 +61,8 @@ export class PrioritizedReplay extends ReplayBuffer {
   #random: Pcg64;
   /** What was drawn last and not yet given new priorities. */
   #latest: Drawn | undefined;
+  /** What has errors on the device that were not read yet. */
+  #unread: Drawn | undefined;
   #largest = 1;
   #draws = 0;
 
@@ -91,6 +95,7 @@ export class PrioritizedReplay extends ReplayBuffer {
 
   /** Draws the batch that `sample(batchSize)` then shows. */
   override prepare(batchSize: number): void {
+    this.#readErrors();
     super.prepare(batchSize);
     const drawn = this.#drawnFor(batchSize);
     this.#drawPlaces(drawn);
@@ -104,37 +109,49 @@ export class PrioritizedReplay extends ReplayBuffer {
    * @throws {UsageError} if none of this size was prepared since priorities were updated.
    */
   override sample(batchSize: number): ReplayBatch {
-    this.#requirePrepared(batchSize);
+    this.#requirePrepared("sample", batchSize);
     return super.sample(batchSize);
   }
 
   /**
-   * Gives the transitions of the last draw the priorities (|error| + ε)^α.
-   * @param errors - [B] in the order of the batch; a tensor is read, which waits for it.
-   * @throws {UsageError} if nothing was drawn; {ConfigError} if an error is not finite.
+   * Gives the transitions of the last draw the priorities (|error| + ε)^α. A tensor is left on the
+   * device until the replay is used next; so this may be part of the update's jitted function.
+   * @param errors - [B] in the order of the batch.
+   * @throws {UsageError} if no batch of this size is drawn; {ConfigError} if an error is not finite,
+   *   which for a tensor shows when it is read.
    */
   override updatePriorities(errors: Tensor | ArrayLike<number>): void {
-    const latest = this.#latest;
-    if (latest === undefined) {
-      throw new UsageError(
-        "PrioritizedReplay.updatePriorities: needs a draw that has none yet; call prepare, then " +
-          "sample, then this",
+    if (!(errors instanceof Tensor)) {
+      this.#readErrors();
+      this.#requirePrepared("updatePriorities", errors.length);
+      this.#setPriorities(this.#drawnFor(errors.length), errors);
+      return;
+    }
+    if (errors.ndim !== 1) {
+      throw new ShapeError(
+        `PrioritizedReplay.updatePriorities: errors must be [B], got [${errors.shape.join(", ")}]`,
       );
     }
-    const values = errors instanceof Tensor ? errors.dataSync() : errors;
-    const priorities = this.#prioritiesOf(values, latest.places.length);
-    this.#tree.setAll(latest.places, priorities);
-    for (const priority of priorities) this.#largest = Math.max(this.#largest, priority);
-    this.#latest = undefined;
+    const count = errors.shape[0];
+    const drawn = this.#drawnFor(count);
+    // jit asks guards at every call: so each is known to leave errors.
+    guard(() => {
+      this.#requirePrepared("updatePriorities", count);
+      this.#unread = drawn;
+      return true;
+    });
+    drawn.errors.assign(errors.to("f32"));
   }
 
   /** The chance of a place in each draw, and 0 where nothing is stored. */
   probability(place: number): number {
+    this.#readErrors();
     return this.#tree.at(place) / this.#tree.total;
   }
 
   /** As of any replay. What was prepared is not part of it: prepare again after a load. */
   override state(): ReplayState {
+    this.#readErrors();
     const { tensors, plain } = super.state();
     const priorities = this.#tree.values(this.size);
     return {
@@ -165,20 +182,20 @@ export class PrioritizedReplay extends ReplayBuffer {
     this.#draws = Number(plain["draws"]);
     this.#random = Pcg64.fromState(plain["places"] as Pcg64State);
     this.#latest = undefined;
+    this.#unread = undefined;
   }
 
   override dispose(): void {
     super.dispose();
-    for (const { indices, importance } of this.#drawn.values()) {
-      indices.dispose();
-      importance.dispose();
+    for (const { indices, importance, errors } of this.#drawn.values()) {
+      for (const tensor of [indices, importance, errors]) tensor.dispose();
     }
     this.#drawn.clear();
   }
 
   protected override draw(batchSize: number): ReplayBatch {
     guard(() => {
-      this.#requirePrepared(batchSize);
+      this.#requirePrepared("sample", batchSize);
       return true;
     });
     const { indices, importance } = this.#drawnFor(batchSize);
@@ -187,16 +204,31 @@ export class PrioritizedReplay extends ReplayBuffer {
   }
 
   protected override store(passage: Passage): void {
+    this.#readErrors();
     this.#tree.set(this.ring.nextPlace, this.#largest);
     super.store(passage);
   }
 
-  #requirePrepared(batchSize: number): void {
+  #requirePrepared(method: string, batchSize: number): void {
     if (this.#latest?.places.length === batchSize) return;
     throw new UsageError(
-      `PrioritizedReplay.sample: needs prepare(${batchSize}) before each draw, got ` +
+      `PrioritizedReplay.${method}: needs prepare(${batchSize}) before each draw, got ` +
         (this.#latest === undefined ? "none" : `prepare(${this.#latest.places.length})`),
     );
+  }
+
+  #readErrors(): void {
+    const drawn = this.#unread;
+    if (drawn === undefined) return;
+    this.#unread = undefined;
+    this.#setPriorities(drawn, drawn.errors.dataSync());
+  }
+
+  #setPriorities({ places }: Drawn, errors: ArrayLike<number>): void {
+    const priorities = this.#prioritiesOf(errors);
+    this.#tree.setAll(places, priorities);
+    for (const priority of priorities) this.#largest = Math.max(this.#largest, priority);
+    this.#latest = undefined;
   }
 
   #drawnFor(batchSize: number): Drawn {
@@ -210,6 +242,7 @@ export class PrioritizedReplay extends ReplayBuffer {
         weights,
         indices: Tensor.from(places, [batchSize], { device }),
         importance: Tensor.from(weights, [batchSize], { device }),
+        errors: Tensor.from(weights, [batchSize], { device }),
       }));
       this.#drawn.set(batchSize, drawn);
     }
@@ -229,15 +262,9 @@ export class PrioritizedReplay extends ReplayBuffer {
     this.#draws++;
   }
 
-  #prioritiesOf(errors: ArrayLike<number>, count: number): Float64Array {
-    if (errors.length !== count) {
-      throw new ShapeError(
-        `PrioritizedReplay.updatePriorities: needs an error for each of the ${count} transitions ` +
-          `drawn, got ${errors.length}`,
-      );
-    }
-    const priorities = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
+  #prioritiesOf(errors: ArrayLike<number>): Float64Array {
+    const priorities = new Float64Array(errors.length);
+    for (let i = 0; i < errors.length; i++) {
       if (!Number.isFinite(errors[i])) refuseError(errors[i], i);
       priorities[i] = (Math.abs(errors[i]) + this.epsilon) ** this.alpha;
     }

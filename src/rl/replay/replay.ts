@@ -48,8 +48,7 @@ export interface ReplayState {
 
 /**
  * What an off-policy learner remembers. In a loop: `add` after each step, `prepare` before each
- * update, `sample` inside the update's jitted function, and then, of a prioritised one,
- * `updatePriorities`.
+ * update, and inside the update's jitted function `sample`, then `updatePriorities`.
  */
 export interface Replay {
   readonly capacity: number;
@@ -80,8 +79,9 @@ export interface Replay {
   /** The transitions at places in the replay. Shapes: indices [B], i32. */
   gather(indices: Tensor): ReplayBatch;
   /**
-   * Sets how likely the transitions of the last draw are drawn again.
-   * Shapes: errors [B], what each missed its target by. Does nothing where all are equally likely.
+   * Sets how likely the transitions of the last draw are drawn again; may be part of the update's
+   * jitted function. Does nothing where all are equally likely.
+   * @param errors - [B], what each missed its target by.
    */
   updatePriorities(errors: Tensor | ArrayLike<number>): void;
   state(): ReplayState;
