@@ -80,12 +80,18 @@ export class InvertedDoublePendulumEnv extends MujocoEnv {
 
   #observe(): Float64Array {
     const { qpos, qvel, qfrcConstraint } = this.simulation;
-    const velocities = [qvel[0], qvel[1], qvel[2], qfrcConstraint[0]].map((value) =>
-      Math.min(limit, Math.max(-limit, value)),
-    );
-    const [, lower, upper] = qpos;
-    const sines = [Math.sin(lower), Math.sin(upper)];
-    const cosines = [Math.cos(lower), Math.cos(upper)];
-    return Float64Array.of(qpos[0], ...sines, ...cosines, ...velocities);
+    const observation = new Float64Array(9);
+    observation[0] = qpos[0];
+    for (let i = 0; i < 2; i++) {
+      observation[1 + i] = Math.sin(qpos[1 + i]);
+      observation[3 + i] = Math.cos(qpos[1 + i]);
+    }
+    for (let i = 0; i < 3; i++) observation[5 + i] = clipped(qvel[i]);
+    observation[8] = clipped(qfrcConstraint[0]);
+    return observation;
   }
+}
+
+function clipped(value: number): number {
+  return Math.min(limit, Math.max(-limit, value));
 }

@@ -98,10 +98,16 @@ export class ReacherEnv extends MujocoEnv {
 
   #observe(): Float64Array {
     const { qpos, qvel } = this.simulation;
-    const [shoulder, elbow, goalX, goalY] = qpos;
     const [x, y] = this.#wayFromTarget();
-    const cosines = [Math.cos(shoulder), Math.cos(elbow)];
-    const sines = [Math.sin(shoulder), Math.sin(elbow)];
-    return Float64Array.of(...cosines, ...sines, goalX, goalY, qvel[0], qvel[1], x, y);
+    const observation = new Float64Array(10);
+    for (let i = 0; i < 2; i++) {
+      observation[i] = Math.cos(qpos[i]);
+      observation[2 + i] = Math.sin(qpos[i]);
+      observation[4 + i] = qpos[2 + i];
+      observation[6 + i] = qvel[i];
+    }
+    observation[8] = x;
+    observation[9] = y;
+    return observation;
   }
 }

@@ -67,7 +67,8 @@ export class SwimmerEnv extends MujocoEnv {
   step(action: Float32Array): Step<Float64Array> {
     const { simulation, dt } = this;
     const { forwardRewardWeight, ctrlCostWeight } = this.#options;
-    const [xBefore, yBefore] = simulation.qpos;
+    const xBefore = simulation.qpos[0];
+    const yBefore = simulation.qpos[1];
     const isSane = this.advance(action);
     const place = this.#place();
     const xVelocity = (place.xPosition - xBefore) / dt;
@@ -85,7 +86,9 @@ export class SwimmerEnv extends MujocoEnv {
   }
 
   #place(): { xPosition: number; yPosition: number; distanceFromOrigin: number } {
-    const [x, y] = this.simulation.qpos;
+    const { qpos } = this.simulation;
+    const x = qpos[0];
+    const y = qpos[1];
     return { xPosition: x, yPosition: y, distanceFromOrigin: Math.hypot(x, y) };
   }
 }
