@@ -52,8 +52,12 @@ describe.skipIf(emulatorObstacle() !== null)("recorded steps", () => {
   });
 
   /** Runs a program of copies once, recorded; returns the result and the length of its path. */
-  function run(code: CudaProgramCode, options: EmulatedMachine = {}): number {
+  function run(
+    code: CudaProgramCode,
+    { refused, ...options }: EmulatedMachine & { readonly refused?: string } = {},
+  ): number {
     machine = emulator(options);
+    if (refused !== undefined) machine.fail(refused, 1);
     const settings = { ffi: machine.ffi, cache: null, recordsAtOnce: true };
     backend = new CudaBackend(settings, () => code);
     const program = backend.compile(negation);
@@ -89,6 +93,11 @@ describe.skipIf(emulatorObstacle() !== null)("recorded steps", () => {
   it("are chains where the driver lacks the functions", () => {
     const without = ["cuStreamGetCaptureInfo_v3", "cuStreamGetCaptureInfo_v2"];
     expect(run(copies(needed), { without })).toBe(4);
+    expect(problems()).toEqual([]);
+  });
+
+  it("are chains where the driver refuses what they need", () => {
+    expect(run(copies(needed), { refused: "cuStreamUpdateCaptureDependencies_v2" })).toBe(4);
     expect(problems()).toEqual([]);
   });
 

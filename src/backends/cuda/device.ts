@@ -28,6 +28,7 @@ export class CudaDevice {
   readonly hasVirtualMemory: boolean;
   readonly stream: number;
   private readonly context: number;
+  private knownToOrder: boolean | null = null;
 
   /** @throws {DeviceError} if the card is not there, too old, or does not start. */
   constructor(ffi: Ffi, libraries: LibrarySearch, ordinal: number) {
@@ -57,6 +58,12 @@ export class CudaDevice {
     if (currentContext === this.context) return;
     this.driver.makeCurrent(this.context);
     currentContext = this.context;
+  }
+
+  /** Whether recorded graphs can have other edges than those of a chain. */
+  get ordersCapture(): boolean {
+    this.knownToOrder ??= this.driver.canOrderCapture(this.stream);
+    return this.knownToOrder;
   }
 
   synchronize(): void {

@@ -367,14 +367,27 @@ export class Driver {
     return Number(this.wide[0]);
   }
 
-  /** Whether the nodes of a captured graph can be given other edges than those of a chain. */
-  get ordersCapture(): boolean {
+  /**
+   * Whether the nodes of a captured graph can be given other edges than those of a chain: tried on a
+   * stream that is not captured.
+   */
+  canOrderCapture(stream: number): boolean {
     const has = (...names: DriverFunction[]): boolean =>
       names.some((name) => this.functions.has(name));
-    return (
-      has("cuStreamGetCaptureInfo_v3", "cuStreamGetCaptureInfo_v2") &&
-      has("cuStreamUpdateCaptureDependencies_v2", "cuStreamUpdateCaptureDependencies")
-    );
+    if (!has("cuStreamGetCaptureInfo_v3", "cuStreamGetCaptureInfo_v2")) return false;
+    if (!has("cuStreamUpdateCaptureDependencies_v2", "cuStreamUpdateCaptureDependencies")) {
+      return false;
+    }
+    this.beginCapture(stream);
+    try {
+      this.setCaptureNodes(stream, this.captureNodes(stream));
+      return true;
+    } catch (error) {
+      if (this.isDead) throw error;
+      return false;
+    } finally {
+      if (!this.isDead) this.destroyGraph(this.endCapture(stream));
+    }
   }
 
   /** The nodes of a capture that its next node will wait for: at first, those it made last. */

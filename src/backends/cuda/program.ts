@@ -103,7 +103,7 @@ export class CudaProgram implements Program {
   private createOrder(): LaunchOrder | null {
     const { dependencies } = this.code;
     const { device, isChain } = this.host;
-    if (dependencies === undefined || isChain || !device.driver.ordersCapture) return null;
+    if (dependencies === undefined || isChain || !device.ordersCapture) return null;
     return planOrder(this.launches, dependencies);
   }
 
