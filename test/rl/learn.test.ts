@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SyncVectorEnv } from "athanor/rl";
+import type { Env } from "athanor/rl";
+import { NormalizeObservation, SyncVectorEnv } from "athanor/rl";
 import type { Callback, LearnEnv, LearnOptions, RunState, Training } from "athanor/train";
 import {
   CheckpointCallback,
@@ -64,6 +65,7 @@ describe("learn", () => {
     expect(log.lines.map(([step]) => step)).toEqual([80, 160, 200]);
     expect(Object.keys(log.lines[2][1]).toSorted()).toEqual([
       "rollout/action_saturation",
+      "rollout/discounted_return",
       "rollout/ep_len_mean",
       "rollout/ep_rew_mean",
       "rollout/success_rate",
@@ -228,6 +230,34 @@ describe("resuming", () => {
     expect(second.weights).toEqual(whole.weights);
     const memory = first.remembered.concat(second.remembered);
     expect(memory).toEqual(whole.remembered);
+  });
+
+  it("goes on bit for bit with normalisers, which evaluations take over and leave alone", async () => {
+    const make = (): Env => new NormalizeObservation(new PointEnv()) as Env;
+    const learner = (): TinyLearner => new TinyLearner({ bound: Infinity });
+    const run = async (steps: number, resume?: RunState) => {
+      const [one, log] = [learner(), recorder()];
+      await learn(one, make(), {
+        totalSteps: steps,
+        seed: 4,
+        logger: log,
+        logEvery: 110,
+        evaluation: { env: make(), everySteps: 50, episodes: 1 },
+        callbacks: new CheckpointCallback({ folder: join(folder, "latest") }),
+        ...(resume !== undefined && { resume }),
+        onNote: (text) => expect.unreachable(text),
+      });
+      return [one, log] as const;
+    };
+    const [whole, wholeLog] = await run(330);
+    rmSync(join(folder, "latest"), { recursive: true });
+    await run(215);
+    const resume = await loadCheckpoint<RunState>(pathsIn("latest")[0]);
+    expect(resume.envs?.[0].wrappers).toHaveLength(1);
+    const [second, log] = await run(330, resume);
+    expect(second.weights).toEqual(whole.weights);
+    const { "rollout/action_saturation": _one, ...last } = wholeLog.lines.at(-1)?.[1] ?? {};
+    expect(log.lines.at(-1)?.[1]).toMatchObject(last);
   });
 
   it("begins new episodes where they cannot be played again, and says so", async () => {

@@ -58,7 +58,7 @@ export class PointEnv extends Env<Float32Array, Float32Array> {
 /** Searches the weights of a linear policy at random: small, but with every kind of state. */
 export class TinyLearner implements Learner {
   readonly algorithm: string;
-  readonly observationSpace: Box = new Box(-10, 10, { shape: [2] });
+  readonly observationSpace: Box;
   readonly actionSpace: Box = new Box(-1, 1, { shape: [1] });
   readonly options: Readonly<Record<string, unknown>> = { gamma: 0.9 };
   readonly learningStarts: number = 50;
@@ -82,8 +82,12 @@ export class TinyLearner implements Learner {
       readonly algorithm?: string;
       readonly trainFrequency?: number;
       readonly gradientSteps?: number;
+      /** Largest absolute value of observations. */
+      readonly bound?: number;
     } = {},
   ) {
+    const bound = options.bound ?? 10;
+    this.observationSpace = new Box(-bound, bound, { shape: [2] });
     this.algorithm = options.algorithm ?? "tiny";
     this.trainFrequency = options.trainFrequency ?? 1;
     this.gradientSteps = options.gradientSteps ?? 1;

@@ -1,17 +1,21 @@
 import type { Env } from "../../rl/env.ts";
 import type { RenderMode } from "../../rl/frame.ts";
 import { make } from "../../rl/registry.ts";
+import { DiscretizeAction } from "../../rl/wrappers/discretize-action.ts";
 import type { AgentSettings } from "./agent-settings.ts";
 
-/** Makes the environment of a run, as its algorithm can act in it. */
+/** Makes the environment of a run as its algorithm can act in it: DQN gets forces in steps. */
 export async function makeAgentEnv(
-  { env: id }: Pick<AgentSettings, "algorithm" | "env" | "actionBins">,
+  settings: Pick<AgentSettings, "algorithm" | "env" | "actionBins">,
   renderMode: RenderMode | null = null,
 ): Promise<Env> {
-  return make(id, renderMode === null ? {} : { renderMode });
+  const { algorithm, env: id, actionBins: bins } = settings;
+  const env = await make(id, renderMode === null ? {} : { renderMode });
+  const isCut = algorithm === "dqn" && env.actionSpace.kind === "Box";
+  return isCut ? (new DiscretizeAction(env, { bins }) as Env) : env;
 }
 
-/** Whether the environment can be drawn. */
+/** The environment with pictures; null where it has none. */
 export async function makeDrawnEnv(settings: AgentSettings): Promise<Env | null> {
   const env = await makeAgentEnv(settings);
   const canDraw = env.renderModes.includes("rgb_array");

@@ -5,7 +5,7 @@ import type { Env } from "../../rl/env.ts";
 import type { Space } from "../../rl/space.ts";
 import type { Rows } from "../../rl/transitions.ts";
 import type { EndedEpisode, EnvState, EnvStepper, SteppedEnvs } from "./env-stepper.ts";
-import { statefulWrappers } from "./wrapper-states.ts";
+import { loadWrapperStates, statefulWrappers, withFrozenStatistics } from "./wrapper-states.ts";
 import { actionReader, rowSize, writeObservation } from "./space-rows.ts";
 
 /** Steps of an episode whose actions are kept, so that it can be played again. */
@@ -58,18 +58,20 @@ class LocalEnv {
 
   /** Plays an episode again. @returns whether it led to the same observation. */
   resume(state: EnvState, step: (action: Float32Array) => boolean, actionSize: number): boolean {
-    this.env.unwrapped.random = Pcg64.fromState(state.random);
-    this.reset();
+    const { env } = this;
     let isSame = state.actions !== null;
     const actions = Float32Array.from(state.actions ?? []);
-    for (let at = 0; at < actions.length && isSame; at += actionSize) {
-      isSame = step(actions.subarray(at, at + actionSize));
-    }
-    isSame &&= state.observation.every((value, i) => Object.is(value, this.observation[i]));
-    for (const [i, wrapper] of statefulWrappers(this.env).entries()) {
-      wrapper.loadState(state.wrappers[i]);
-    }
-    return isSame;
+    env.unwrapped.random = Pcg64.fromState(state.random);
+    loadWrapperStates(env, state.wrappers);
+    // With the statistics of the last observation, that one comes out as it did.
+    withFrozenStatistics(env, () => {
+      this.reset();
+      for (let at = 0; at < actions.length && isSame; at += actionSize) {
+        isSame = step(actions.subarray(at, at + actionSize));
+      }
+    });
+    loadWrapperStates(env, state.wrappers);
+    return isSame && state.observation.every((value, i) => Object.is(value, this.observation[i]));
   }
 }
 

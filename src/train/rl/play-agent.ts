@@ -10,7 +10,7 @@ import type { PolicyEvaluation } from "./evaluate-policy.ts";
 import { evaluatePolicy } from "./evaluate-policy.ts";
 import { loadPolicy, restorePolicy } from "./policy-file.ts";
 import { FrameCollector } from "./policy-video.ts";
-import { loadWrapperStates } from "./wrapper-states.ts";
+import { freezeWrappers, loadWrapperStates } from "./wrapper-states.ts";
 
 /** Pictures of a video: all are in memory at once. */
 const mostFrames = 300;
@@ -67,6 +67,7 @@ async function play(options: PlayOptions): Promise<PlayResult> {
     const learner = makeLearner(algorithm, env, { ...learnerOptions, bufferSize, device: null });
     await restorePolicy(learner, saved);
     loadWrapperStates(env, saved.wrappers);
+    freezeWrappers(env);
     const collector = new FrameCollector(mostFrames);
     const evaluation = await evaluatePolicy(learner, env, {
       episodes,

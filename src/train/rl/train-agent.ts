@@ -3,6 +3,7 @@ import { ConfigError } from "../../base/errors.ts";
 import { init } from "../../tensor/device.ts";
 import { scope } from "../../tensor/memory.ts";
 import type { Env } from "../../rl/env.ts";
+import { Monitor } from "../../rl/node/monitor.ts";
 import { CheckpointFolder } from "../checkpoint-folder.ts";
 import type { JsonlLogger, LogEvent } from "../jsonl-logger.ts";
 import { jsonlLogger, readJsonl } from "../jsonl-logger.ts";
@@ -83,8 +84,8 @@ const finalSeed = 2_000_000;
 
 /**
  * Trains a policy on a registered environment and leaves a folder: `config.json`, checkpoints in
- * `latest/`, the best policy in `best/`, `progress.csv`, `log.jsonl`, `tensorboard/`, `report.html`
- * and, where the environment can be drawn, `video.gif`. A run that was interrupted continues bit for
+ * `latest/`, the best policy in `best/`, `progress.csv`, `log.jsonl`, `tensorboard/`, `monitor/`,
+ * `report.html` and, where the environment can be drawn, `video.gif`. A run that was interrupted continues bit for
  * bit.
  *
  * @throws {ConfigError} for options out of range; {CheckpointError} if there is nothing to resume or
@@ -110,7 +111,7 @@ async function runAgent(options: AgentOptions): Promise<AgentResult> {
   const settings = await resolveSettings(options, out, resume);
   const checkpoints = new CheckpointFolder(join(out, "latest"));
   const saved = resume ? await checkpoints.load<RunState>() : undefined;
-  const envs = await makeEnvs(settings);
+  const envs = await makeEnvs(settings, out, !resume);
   try {
     const run = new AgentRun(options, settings, out, envs);
     return await run.train(checkpoints, saved);
@@ -139,10 +140,18 @@ interface AgentEnvs {
   readonly evaluation: Env;
 }
 
-async function makeEnvs(settings: AgentSettings): Promise<AgentEnvs> {
+async function makeEnvs(
+  settings: AgentSettings,
+  out: string,
+  override: boolean,
+): Promise<AgentEnvs> {
+  const evaluation = await makeAgentEnv(settings);
   const training: Env[] = [];
-  for (let i = 0; i < settings.numEnvs; i++) training.push(await makeAgentEnv(settings));
-  return { training, evaluation: await makeAgentEnv(settings) };
+  for (let i = 0; i < settings.numEnvs; i++) {
+    const env = await makeAgentEnv(settings);
+    training.push(new Monitor(env, join(out, "monitor", String(i)), { override }) as Env);
+  }
+  return { training, evaluation };
 }
 
 class AgentRun {

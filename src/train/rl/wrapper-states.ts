@@ -6,6 +6,8 @@ export interface StatefulWrapper {
   loadState(state: unknown): void;
   /** What was learned changes no more. */
   freeze?(): void;
+  /** Running statistics, which may be kept from moving for a while. */
+  readonly statistics?: { readonly isFrozen: boolean; freeze(): void; unfreeze(): void };
 }
 
 /** The wrappers of an environment that have a state, from the outside in. */
@@ -30,12 +32,22 @@ export function copyWrapperStates(from: Env, to: Env): void {
   }
 }
 
-/** Gives the wrappers of an environment, for evaluation, the states of those around an equal one. */
+/** Gives the wrappers of an environment the states of those around an equal one. */
 export function loadWrapperStates(env: Env, states: readonly unknown[]): void {
-  const wrappers = statefulWrappers(env);
-  for (const [i, wrapper] of wrappers.entries()) {
-    if (i >= states.length) break;
-    wrapper.loadState(states[i]);
-    wrapper.freeze?.();
+  for (const [i, wrapper] of statefulWrappers(env).entries()) {
+    if (i < states.length) wrapper.loadState(states[i]);
   }
+}
+
+/** Keeps wrappers from learning: for evaluation. */
+export function freezeWrappers(env: Env): void {
+  for (const wrapper of statefulWrappers(env)) wrapper.freeze?.();
+}
+
+/** Does something during which statistics do not move. */
+export function withFrozenStatistics(env: Env, action: () => void): void {
+  const moving = statefulWrappers(env).filter(({ statistics }) => statistics?.isFrozen === false);
+  for (const { statistics } of moving) statistics?.freeze();
+  action();
+  for (const { statistics } of moving) statistics?.unfreeze();
 }
