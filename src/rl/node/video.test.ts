@@ -5,7 +5,8 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Frame } from "../frame.ts";
 import { make } from "../registry.ts";
-import { RecordVideo } from "./record-video.ts";
+import { RecordVideo } from "../wrappers/record-video.ts";
+import { VideoFolder } from "./video-folder.ts";
 import { saveGif, savePngSequence, savePngStrip } from "./video.ts";
 
 let folder = "";
@@ -91,16 +92,16 @@ describe("savePngSequence", () => {
   });
 });
 
-describe("RecordVideo", () => {
-  it("saves the episodes it is asked for", async () => {
+describe("VideoFolder", () => {
+  it("saves what RecordVideo records", async () => {
     const inner = await make<Float32Array, Float32Array>("Pendulum-v1", {
       renderMode: "rgb_array",
       maxEpisodeSteps: 3,
     });
+    const videos = new VideoFolder(join(folder, "episodes"), { width: 60 });
     const env = new RecordVideo(inner, {
-      folder: join(folder, "episodes"),
+      sink: videos.sink,
       episodeTrigger: (episode) => episode !== 1,
-      width: 60,
     });
     for (let episode = 0; episode < 3; episode++) {
       env.reset({ seed: episode });
@@ -108,27 +109,20 @@ describe("RecordVideo", () => {
     }
     env.reset();
     env.close();
-    await env.finished();
-    const names = readdirSync(join(folder, "episodes")).toSorted();
-    expect(names).toEqual([0, 2, 3].map((episode) => `rl-video-episode-${episode}.gif`));
-    const first = readFileSync(join(folder, "episodes", names[0]));
-    const { pages, width } = await sharp(first, { animated: true }).metadata();
+    const names = ["0-step-0", "2-step-6", "3-step-9"].map(
+      (name) => `rl-video-episode-${name}.gif`,
+    );
+    const paths = names.map((name) => join(folder, "episodes", name));
+    expect(await videos.finished()).toEqual(paths);
+    expect(readdirSync(join(folder, "episodes")).toSorted()).toEqual(names);
+    const { pages, width } = await sharp(readFileSync(paths[0]), { animated: true }).metadata();
     expect([pages, width]).toEqual([4, 60]);
   });
 
-  it("hears of what could not be written", async () => {
+  it("passes on what could not be written", async () => {
     writeFileSync(join(folder, "taken"), "");
-    const inner = await make("Pendulum-v1", { renderMode: "rgb_array" });
-    const env = new RecordVideo(inner, { folder: join(folder, "taken") });
-    env.reset({ seed: 0 });
-    env.close();
-    await expect(env.finished()).rejects.toThrow(/taken/);
-  });
-
-  it("refuses an environment that draws no frames", async () => {
-    const inner = await make("Pendulum-v1");
-    expect(() => new RecordVideo(inner, { folder })).toThrow(
-      /renderMode must be rgb_array, got null; make it with/,
-    );
+    const videos = new VideoFolder(join(folder, "taken"));
+    videos.sink({ episode: 0, firstStep: 0, frames, fps: 10 });
+    await expect(videos.finished()).rejects.toThrow(/taken/);
   });
 });
