@@ -180,6 +180,8 @@ test("options reach the environment; unknown ones are refused", async () => {
 test("unknown ids say what was meant", async () => {
   await expect(make("Pendulum-v0")).rejects.toThrow("did you mean Pendulum-v1?");
   await expect(make("pendulm-v1")).rejects.toThrow("did you mean Pendulum-v1?");
+  for (const id of ["Twin-v1", "Twin-v2"]) register({ id, create: () => new Counting() });
+  await expect(make("twin-v9")).rejects.toThrow("did you mean Twin-v1 or Twin-v2?");
   await expect(make("Chess-v12345678")).rejects.toThrow("there are CartPole-v1");
 });
 
