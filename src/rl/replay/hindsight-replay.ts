@@ -102,9 +102,10 @@ export class HindsightReplay extends ReplayBuffer {
   /** As of any replay, with the episodes that are running. */
   override state(): ReplayState {
     const { tensors, plain } = super.state();
+    const { device } = this.ring.table;
     const running = [...this.#episodes].filter(([, { count }]) => count > 0);
     const episodes = running.map(([number, episode]) => {
-      const rows = Tensor.from(episode.used(), [episode.count, episode.width]);
+      const rows = Tensor.from(episode.used(), [episode.count, episode.width], { device });
       return [`episode.${number}`, rows] as const;
     });
     return {

@@ -151,6 +151,20 @@ describe("n-step returns", () => {
     expect(contents(both).get(0)?.terminated).toBe(1);
   });
 
+  it("take rows for those of environments 0, 1, … where none are named", () => {
+    const buffer = make(2, 0.5);
+    const step = { environment: 7, terminated: false, truncated: false };
+    for (const time of [0, 1]) {
+      const states = [10 + time, 20 + time];
+      const steps = states.map((state) => ({ ...step, state, reward: state, next: state + 1 }));
+      buffer.add({ ...transitions(steps), environments: undefined });
+    }
+    expect([...contents(buffer).values()]).toMatchObject([
+      { state: 10, reward: 15.5, next: 12 },
+      { state: 20, reward: 30.5, next: 22 },
+    ]);
+  });
+
   it("end with the environment that is named only", () => {
     const buffer = make(3);
     const step = { reward: 1, terminated: false, truncated: false };

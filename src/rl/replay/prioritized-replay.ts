@@ -153,9 +153,10 @@ export class PrioritizedReplay extends ReplayBuffer {
   override state(): ReplayState {
     this.#readErrors();
     const { tensors, plain } = super.state();
-    const priorities = this.#tree.values(this.size);
+    const { device } = this.ring.table;
+    const priorities = Tensor.from(this.#tree.values(this.size), [this.size], { device });
     return {
-      tensors: { ...tensors, ...(this.size > 0 && { priorities: Tensor.from(priorities) }) },
+      tensors: { ...tensors, ...(this.size > 0 && { priorities }) },
       plain: {
         ...plain,
         alpha: this.alpha,
