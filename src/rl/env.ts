@@ -83,6 +83,7 @@ export abstract class Env<Observation = unknown, Action = unknown> {
     return this;
   }
 
+  /** Closes it, so that `using` does. */
   [Symbol.dispose](): void {
     this.close();
   }

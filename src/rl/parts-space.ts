@@ -18,10 +18,12 @@ export abstract class PartsSpace<T> extends SeededSpace<T> {
     }
   }
 
+  /** The states of this space's generator and of its parts'. */
   override randomState(): SpaceRandomState {
     return { ...super.randomState(), parts: this.parts().map((part) => part.randomState()) };
   }
 
+  /** @throws {ConfigError} if the state is of a space with other parts. */
   override setRandomState(state: SpaceRandomState): void {
     const parts = this.parts();
     if (state.parts?.length !== parts.length) {

@@ -37,6 +37,7 @@ export interface Space<T> {
   readonly random: Pcg64;
   /** The state of the generator, for checkpoints. */
   randomState(): SpaceRandomState;
+  /** Lets the generator go on from a state. */
   setRandomState(state: SpaceRandomState): void;
   /** Whether the other space holds the same values. */
   equals(other: Space<unknown>): boolean;
