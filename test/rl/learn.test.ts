@@ -233,7 +233,7 @@ describe("resuming", () => {
   });
 
   it("goes on bit for bit with normalisers, which evaluations take over and leave alone", async () => {
-    const make = (): Env => new NormalizeObservation(new PointEnv()) as Env;
+    const make = (): Env => new NormalizeObservation(new PointEnv());
     const learner = (): TinyLearner => new TinyLearner({ bound: Infinity });
     const run = async (steps: number, resume?: RunState) => {
       const [one, log] = [learner(), recorder()];

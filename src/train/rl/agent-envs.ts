@@ -12,7 +12,7 @@ export async function makeAgentEnv(
   const { algorithm, env: id, actionBins: bins } = settings;
   const env = await make(id, renderMode === null ? {} : { renderMode });
   const isCut = algorithm === "dqn" && env.actionSpace.kind === "Box";
-  return isCut ? (new DiscretizeAction(env, { bins }) as Env) : env;
+  return isCut ? new DiscretizeAction(env, { bins }) : env;
 }
 
 /** The environment with pictures; null where it has none. */

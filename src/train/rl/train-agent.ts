@@ -149,7 +149,7 @@ async function makeEnvs(
   const training: Env[] = [];
   for (let i = 0; i < settings.numEnvs; i++) {
     const env = await makeAgentEnv(settings);
-    training.push(new Monitor(env, join(out, "monitor", String(i)), { override }) as Env);
+    training.push(new Monitor(env, join(out, "monitor", String(i)), { override }));
   }
   return { training, evaluation };
 }
