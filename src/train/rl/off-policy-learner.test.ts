@@ -275,7 +275,11 @@ const chain = (
 });
 
 describe("a chain of three states", () => {
-  const values = async (end: Pick<Transitions, "terminated" | "truncated">, options: object) => {
+  const values = async (
+    end: Pick<Transitions, "terminated" | "truncated">,
+    options: object,
+    scale = (state: Rows): ArrayLike<number> => state,
+  ) => {
     using agent = new DDPG(new Spaces(box), {
       ...small,
       netArch: [32, 32],
@@ -308,7 +312,8 @@ describe("a chain of three states", () => {
       }
     }
     for (let i = 0; i < 800; i++) agent.update();
-    const states = Tensor.from(one.observations, [3, 3]);
+    const rows = [0, 3, 6].flatMap((at) => Array.from(scale(one.observations.slice(at, at + 3))));
+    const states = Tensor.from(Float32Array.from(rows), [3, 3]);
     const taken = Tensor.from(new Float32Array(6), [3, 2]);
     return [...(await valueOf(agent.critic, states, taken).data())];
   };
@@ -320,6 +325,16 @@ describe("a chain of three states", () => {
     expect(a).toBeCloseTo(1.75, 1);
     expect(b).toBeCloseTo(1.5, 1);
     expect(c).toBeCloseTo(1, 1);
+  });
+
+  it("is seen by both critics through the same statistics", async () => {
+    const end = { terminated: none, truncated: last };
+    const [a, b, c] = await values(end, { normalizeObservations: true }, (state) => [
+      (state[0] - 1 / 3) / Math.sqrt(2 / 9),
+      (state[1] - 1 / 3) / Math.sqrt(2 / 9),
+      (state[2] - 1 / 3) / Math.sqrt(2 / 9),
+    ]);
+    for (const value of [a, b, c]) expect(value).toBeCloseTo(2, 1);
   });
 
   it.each([1, 3])("a time limit has, %i steps", async (nSteps) => {
