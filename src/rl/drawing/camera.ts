@@ -57,6 +57,6 @@ export function cameraAt(options: CameraOptions, tracked: Vector | null = null):
 }
 
 /** `point + way · length`. */
-export function along(point: Vector, way: Vector, length: number): Vector {
+function along(point: Vector, way: Vector, length: number): Vector {
   return [point[0] + length * way[0], point[1] + length * way[1], point[2] + length * way[2]];
 }

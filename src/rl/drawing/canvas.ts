@@ -77,6 +77,7 @@ export class Canvas {
     }
   }
 
+  /** What was drawn. */
   toFrame(): Frame {
     const { width, height, data } = this;
     return { width, height, data };

@@ -227,17 +227,29 @@ export class Simulation {
     }).filter((name) => name !== "");
   }
 
-  /** A body's position, of three numbers. @throws {ConfigError} if there is no such body. */
+  /**
+   * A body's position, of three numbers.
+   *
+   * @throws {ConfigError} if there is no such body.
+   */
   bodyPosition(name: string): Float64Array {
     return rowOf(this.xpos, this.id("body", name));
   }
 
-  /** A site's position, of three numbers. @throws {ConfigError} if there is no such site. */
+  /**
+   * A site's position, of three numbers.
+   *
+   * @throws {ConfigError} if there is no such site.
+   */
   sitePosition(name: string): Float64Array {
     return rowOf(this.siteXpos, this.id("site", name));
   }
 
-  /** The readings of one sensor. @throws {ConfigError} if there is no such sensor. */
+  /**
+   * The readings of one sensor.
+   *
+   * @throws {ConfigError} if there is no such sensor.
+   */
   sensor(name: string): Float64Array {
     const id = this.id("sensor", name);
     const { model } = this.#open();

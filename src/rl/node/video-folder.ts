@@ -40,7 +40,11 @@ export class VideoFolder {
     };
   }
 
-  /** The paths of all videos, when they are on disk. @throws what writing one of them threw. */
+  /**
+   * The paths of all videos, when they are on disk.
+   *
+   * @throws what writing one of them threw.
+   */
   async finished(): Promise<readonly string[]> {
     return Promise.all(this.#writing);
   }
