@@ -279,6 +279,7 @@ export class VectorNoise {
     else for (const noise of this.noises) noise.reset();
   }
 
+  /** The states of all of them. */
   state(): NoiseState {
     return { kind: "VectorNoise", noises: this.noises.map((noise) => noise.state()) };
   }

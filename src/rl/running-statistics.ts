@@ -60,10 +60,12 @@ export class RunningStatistics {
     return this.#isFrozen;
   }
 
+  /** From now on rows are normalized but not counted. */
   freeze(): void {
     this.#isFrozen = true;
   }
 
+  /** Rows count again. */
   unfreeze(): void {
     this.#isFrozen = false;
   }

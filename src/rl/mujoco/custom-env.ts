@@ -36,6 +36,7 @@ export interface StartState {
 export interface MujocoTask extends MujocoEnvOptions {
   /** The model: XML, or with its files what `readMjcf` of `athanor/rl/node` returns. */
   readonly mjcf: string | MjcfSource;
+  /** The reward of a step. */
   readonly reward: (turn: Turn) => number;
   /** Whether the task has ended; never without it. */
   readonly terminated?: (turn: Turn) => boolean;

@@ -11,7 +11,11 @@ export interface ModelHandle {
   readonly ngeom: number;
   readonly nsite: number;
   readonly nsensor: number;
-  readonly opt: { readonly timestep: number; delete(): void };
+  readonly opt: {
+    readonly timestep: number;
+    /** Frees the handle. */
+    delete(): void;
+  };
   readonly qpos0: Float64Array;
   readonly actuator_ctrlrange: Float64Array;
   readonly body_pos: Float64Array;
@@ -32,6 +36,7 @@ export interface ModelHandle {
   readonly sensor_dim: Int32Array;
   readonly jnt_qposadr: Int32Array;
   readonly jnt_dofadr: Int32Array;
+  /** Frees the model. */
   delete(): void;
 }
 

@@ -186,6 +186,7 @@ export class PrioritizedReplay extends ReplayBuffer {
     this.#unread = undefined;
   }
 
+  /** Frees the rows and the priorities. */
   override dispose(): void {
     super.dispose();
     for (const { indices, importance, errors } of this.#drawn.values()) {

@@ -148,6 +148,7 @@ export class ReplayBuffer implements Replay {
     this.#returns?.loadState((plain["waiting"] ?? {}) as never);
   }
 
+  /** Frees the rows. */
   dispose(): void {
     this.#sample.dispose();
     this.#gather.dispose();

@@ -9,13 +9,13 @@ export interface ReplayBatch {
   readonly actions: Tensor;
   /** [B]; with n steps the discounted sum of theirs. */
   readonly rewards: Tensor;
-  /** [B, O]: what followed the last of the steps. */
+  /** [B, O], what followed the last of the steps. */
   readonly nextObservations: Tensor;
-  /** [B]: 1 where the task ended, so that no value follows. A time limit is not an end. */
+  /** [B], 1 where the task ended, so that no value follows. A time limit is not an end. */
   readonly terminated: Tensor;
-  /** [B]: the factor of the value that follows, gamma to the power of the steps a row spans. */
+  /** [B], the factor of the value that follows, gamma to the power of the steps a row spans. */
   readonly discounts: Tensor;
-  /** [B]: importance weights, of a prioritised replay only. */
+  /** [B], importance weights, of a prioritised replay only. */
   readonly weights?: Tensor;
   /** [B] i32: places in the replay. */
   readonly indices: Tensor;
@@ -84,8 +84,10 @@ export interface Replay {
    * @param errors - [B], what each missed its target by.
    */
   updatePriorities(errors: Tensor | ArrayLike<number>): void;
+  /** Everything that is needed to go on; see {@link ReplayState}. */
   state(): ReplayState;
   /** @throws {CheckpointError} if the state is of another kind of replay or of other sizes. */
   loadState(state: ReplayState): void;
+  /** Frees the rows. */
   dispose(): void;
 }

@@ -44,6 +44,7 @@ export class VectorNormalizeReward<Observation, Action> extends VectorWrapper<Ob
     this.statistics.freeze();
   }
 
+  /** The statistics, for checkpoints. */
   state(): NormalizeRewardState {
     return { statistics: this.statistics.state(), accumulated: [...this.#accumulated] };
   }

@@ -83,6 +83,7 @@ export abstract class VectorWrapper<
     return this.env.close();
   }
 
+  /** Closes it, so that `await using` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -43,10 +43,12 @@ export class NormalizeObservation<Action> extends Wrapper<
     this.statistics.freeze();
   }
 
+  /** The statistics, for checkpoints. */
   state(): RunningStatisticsState {
     return this.statistics.state();
   }
 
+  /** Goes on with statistics from a checkpoint. */
   loadState(state: RunningStatisticsState): void {
     this.statistics.loadState(state);
   }

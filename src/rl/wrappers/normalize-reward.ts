@@ -50,10 +50,12 @@ export class NormalizeReward<Observation, Action> extends Wrapper<Observation, A
     this.statistics.freeze();
   }
 
+  /** The statistics and the running return, for checkpoints. */
   state(): NormalizeRewardState {
     return { statistics: this.statistics.state(), accumulated: [this.#accumulated] };
   }
 
+  /** Goes on with what a checkpoint kept. */
   loadState(state: NormalizeRewardState): void {
     this.statistics.loadState(state.statistics);
     this.#accumulated = state.accumulated[0];
