@@ -119,6 +119,7 @@ const shared = {
   batchSize: recipe.batch,
   tau: recipe.tau,
   gamma: recipe.gamma,
+  activation: recipe.activation,
 };
 const actorCritic = {
   ...shared,

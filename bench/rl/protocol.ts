@@ -26,6 +26,7 @@ export interface Recipe {
   readonly hidden: readonly number[];
   /** Widths of hidden layers of policies; [] for linear ones, null for `hidden`. */
   readonly policyHidden: readonly number[] | null;
+  readonly activation: "relu" | "silu";
   /** Bound of the first weights of last layers, null for 1/√fanIn. */
   readonly lastLayerInit: number | null;
   readonly batch: number;

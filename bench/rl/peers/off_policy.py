@@ -9,11 +9,14 @@ from torch import nn
 from run import RECIPE, Clock, Evaluation, done, make_env, ready
 
 
+ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU}
+
+
 def mlp(inputs, outputs, *last, hidden=RECIPE["hidden"]):
     sizes = [inputs, *hidden]
     layers = []
     for a, b in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(a, b), nn.ReLU()]
+        layers += [nn.Linear(a, b), ACTIVATIONS[RECIPE["activation"]]()]
     final = nn.Linear(sizes[-1], outputs)
     if RECIPE["lastLayerInit"] is not None:
         for parameter in final.parameters():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import stable_baselines3 as sb3
+from torch import nn
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
 
@@ -16,6 +17,14 @@ def make_noise(size):
     return OrnsteinUhlenbeckActionNoise(np.zeros(size), sigma, noise["theta"], noise["dt"])
 
 
+def policy_arguments():
+    hidden = list(RECIPE["hidden"])
+    policy = RECIPE["policyHidden"]
+    arch = hidden if policy is None else {"pi": list(policy), "qf": hidden}
+    activation = {"relu": nn.ReLU, "silu": nn.SiLU}[RECIPE["activation"]]
+    return {"net_arch": arch, "activation_fn": activation}
+
+
 def arguments(env):
     common = {
         "learning_rate": RECIPE["learningRate"],
@@ -26,7 +35,7 @@ def arguments(env):
         "gamma": RECIPE["gamma"],
         "train_freq": 1,
         "gradient_steps": 1,
-        "policy_kwargs": {"net_arch": list(RECIPE["hidden"])},
+        "policy_kwargs": policy_arguments(),
     }
     algorithm = RECIPE["algorithm"]
     if algorithm == "dqn":
