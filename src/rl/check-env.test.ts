@@ -6,6 +6,7 @@ import type { Reset, ResetOptions, Step } from "./env.ts";
 import { LqrTracking } from "./envs/lqr-tracking.ts";
 import { MountainCarContinuous } from "./envs/mountain-car-continuous.ts";
 import type { Frame, RenderMode } from "./frame.ts";
+import { loadMujoco } from "./mujoco/mujoco-module.ts";
 import { make, registrations } from "./registry.ts";
 import type { Space } from "./space.ts";
 
@@ -246,11 +247,21 @@ test("warns of what makes learning harder", () => {
   expect(() => checkEnv(new Walk(), { step: 3 } as never)).toThrow("did you mean steps?");
 });
 
-test("environments of discrete actions, and those of make, are sound", async () => {
-  const own = registrations().filter(({ id, needs }) => needs === undefined && !id.includes("/"));
-  for (const { id } of own) {
-    expect(checkEnv(await make(id), { steps: 600 })).toEqual([]);
-  }
+test("the environments of make are sound", async () => {
+  const own = registrations().filter(({ needs }) => needs === undefined);
+  for (const { id } of own) expect(checkEnv(await make(id), { steps: 600 })).toEqual([]);
   expect(checkEnv(new LqrTracking({ d: 3 }))).toEqual([]);
   expect(checkEnv(new MountainCarContinuous({ renderMode: "rgb_array" }))).toEqual([]);
+});
+
+const hasMujoco = await loadMujoco().then(
+  () => true,
+  () => false,
+);
+const reason = hasMujoco ? "" : " (skipped: the optional package @mujoco/mujoco is missing)";
+
+test.skipIf(!hasMujoco)(`those with MuJoCo's physics too${reason}`, async () => {
+  const own = registrations().filter(({ needs }) => needs === "@mujoco/mujoco");
+  expect(own.length).toBeGreaterThan(5);
+  for (const { id } of own) expect(checkEnv(await make(id), { steps: 60 })).toEqual([]);
 });
