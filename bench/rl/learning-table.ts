@@ -105,7 +105,7 @@ export function learningTable(groups: readonly LearningGroup[]): string {
     "ms a step",
     "× ours",
     "last return",
-    "env steps/s",
+    "env steps / CPU s",
   ];
   return markdown(
     header,

@@ -76,7 +76,7 @@ export interface Spent {
 export interface ReadyLine {
   readonly kind: "ready";
   readonly versions: string;
-  /** Steps per second of the environment alone, with random actions. */
+  /** Steps per CPU second of the environment alone, with random actions. */
   readonly physics: number;
   /** The best mean return possible, where it is known. */
   readonly optimum?: number;
