@@ -141,6 +141,8 @@ export interface TaskPlan {
   readonly stopAt: number | null;
   /** What the task wants otherwise than the recipe. */
   readonly options: LearnerOptions;
+  /** What it wants of DQN beyond that; those of Stable-Baselines3's zoo. */
+  readonly dqn: LearnerOptions;
 }
 
 const driftingNoise = { kind: "ornsteinUhlenbeck", sigma: 0.5, theta: 0.15, dt: 1 };
@@ -161,8 +163,38 @@ const plans: Readonly<Record<string, Partial<TaskPlan>>> = {
     stopAt: 90,
     options: { actionNoise: driftingNoise },
   },
-  "CartPole-v1": { totalSteps: 50_000, evalEvery: 2500, stopAt: 475 },
-  "MountainCar-v0": { totalSteps: 150_000, evalEvery: 5000, stopAt: -110 },
+  "CartPole-v1": {
+    totalSteps: 50_000,
+    evalEvery: 2560,
+    stopAt: 475,
+    dqn: {
+      netArch: [256, 256],
+      learningRate: 2.3e-3,
+      bufferSize: 100_000,
+      trainFrequency: 256,
+      gradientSteps: 128,
+      targetUpdateInterval: 10,
+      explorationFraction: 0.16,
+      explorationFinalEps: 0.04,
+    },
+  },
+  "MountainCar-v0": {
+    totalSteps: 150_000,
+    evalEvery: 5000,
+    stopAt: -110,
+    dqn: {
+      netArch: [256, 256],
+      learningRate: 4e-3,
+      batchSize: 128,
+      bufferSize: 10_000,
+      gamma: 0.98,
+      trainFrequency: 16,
+      gradientSteps: 8,
+      targetUpdateInterval: 600,
+      explorationFraction: 0.2,
+      explorationFinalEps: 0.07,
+    },
+  },
   "InvertedPendulum-v5": { totalSteps: 30_000, evalEvery: 2500, stopAt: 1000 },
   "InvertedDoublePendulum-v5": { totalSteps: 100_000, evalEvery: 5000, stopAt: 9100 },
   "Reacher-v5": { totalSteps: 100_000, evalEvery: 5000, evalEpisodes: 20, stopAt: -5 },
@@ -187,6 +219,7 @@ export function planOf(env: string, rewardThreshold: number | null): TaskPlan {
     evalEpisodes: 10,
     stopAt: rewardThreshold,
     options: {},
+    dqn: {},
     ...plans[env],
   };
 }
@@ -213,5 +246,6 @@ export function recipeOptions(
   if (asked !== undefined && asked !== "small" && asked !== "wide") return options;
   const { actionNoise, ...others } = plan.options;
   const hasNoise = "actionNoise" in options && actionNoise !== undefined;
-  return { ...options, ...others, ...(hasNoise && { actionNoise }) };
+  const special = algorithm === "dqn" ? plan.dqn : {};
+  return { ...options, ...others, ...(hasNoise && { actionNoise }), ...special };
 }
