@@ -139,7 +139,7 @@ export class DDPG extends OffPolicyLearner<DdpgSettings> {
     const values = valueOf(critic, observations, actions);
     const criticLoss = batchMean(values.sub(target).square(), batch);
     this.descend(this.criticOptimizer, criticLoss);
-    this.replay.updatePriorities(values.sub(target));
+    this.reportErrors(values.sub(target), indices);
     this.record({
       critic_loss: criticLoss,
       q_mean: values.mean(),

@@ -152,7 +152,7 @@ export class DQN extends OffPolicyLearner<DqnSettings> {
     const losses = smoothL1Loss(values, target, { reduction: "none" });
     const loss = batchMean(losses, batch);
     this.descend(this.optimizer, loss);
-    this.replay.updatePriorities(values.sub(target));
+    this.reportErrors(values.sub(target), indices);
     this.record({ loss, q_mean: values.mean(), target_q_mean: target.mean() });
 
     if (movesTarget) softUpdate(net, targetNet, this.settings.tau);

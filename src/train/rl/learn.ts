@@ -440,6 +440,7 @@ class LearningLoop implements Training {
     }
     const observations = state.envs === null ? null : this.#stepper.resume(state.envs);
     if (observations === null) {
+      for (const index of this.#trackers.keys()) this.learner.episodeEnded(index);
       this.note(
         `note: episodes of ${this.envId} cannot be brought back where they were; new ones begin, ` +
           "so the run goes on but is not the same bit for bit",

@@ -5,10 +5,13 @@ import { describe, expect, it } from "vitest";
 import { Pcg64 } from "../../base/pcg64.ts";
 import { engineStats } from "../../engine/statistics.ts";
 import { Box } from "../../rl/box.ts";
+import { Dict } from "../../rl/dict.ts";
 import { Discrete } from "../../rl/discrete.ts";
 import { Env } from "../../rl/env.ts";
 import type { Space } from "../../rl/space.ts";
+import type { PrioritizedReplay } from "../../rl/replay/prioritized-replay.ts";
 import type { Rows, Transitions } from "../../rl/transitions.ts";
+import { FlattenObservation } from "../../rl/wrappers/flatten-observation.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { valueOf } from "./actor-critic-nets.ts";
 import { DDPG } from "./ddpg.ts";
@@ -107,6 +110,19 @@ describe.each(names)("%s", (name) => {
     expect(await live(second, 6, new Pcg64(5))).toEqual(await live(first, 6, new Pcg64(5)));
   });
 
+  it("goes on from a state with priorities", async () => {
+    const options = { prioritizedReplay: { alpha: 0.7 } };
+    using first = makeAgent(name, options);
+    using second = makeAgent(name, options);
+    first.remember(transitions(first, 20, new Pcg64(1)));
+    await live(first, 7, new Pcg64(2));
+    await second.loadState(first.state({ withReplay: true }));
+    expect(await live(second, 6, new Pcg64(5))).toEqual(await live(first, 6, new Pcg64(5)));
+    const replay = first.replay as PrioritizedReplay;
+    const chances = new Set(Array.from({ length: 10 }, (_, i) => replay.probability(i)));
+    expect(chances.size).toBeGreaterThan(3);
+  });
+
   it("is the same with the same seed only", async () => {
     const curves: number[][] = [];
     for (const seed of [3, 3, 4]) {
@@ -171,6 +187,18 @@ describe.each(names)("%s", (name) => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it("loads all of a state or nothing", async () => {
+    using agent = makeAgent(name);
+    using other = makeAgent(name, { seed: 9 });
+    const { tensors, plain } = other.state({ withReplay: false });
+    const [last] = Object.keys(tensors).slice(-1);
+    const lacking = Object.fromEntries(Object.entries(tensors).filter(([key]) => key !== last));
+    const observation = randomRows(3, new Pcg64(1));
+    const before = agent.act(observation, 1, false);
+    await expect(agent.loadState({ tensors: lacking, plain })).rejects.toThrow(last);
+    expect(agent.act(observation, 1, false)).toEqual(before);
   });
 
   it("refuses what does not fit", async () => {
@@ -243,6 +271,49 @@ describe("actions", () => {
     const [first, second] = agent.act(shifted.slice(0, 3), 1, false);
     expect(first / 2).toBeCloseTo(expected[0], 3);
     expect(2 * second - 1).toBeCloseTo(expected[1], 3);
+  });
+});
+
+describe("hindsight", () => {
+  const place = new Box(-1, 1, { shape: [1] });
+
+  /** A point that sees where it is and where it should be. */
+  class Goals extends Spaces {
+    constructor() {
+      const parts = { achievedGoal: place, desiredGoal: place, observation: place };
+      super(box, new Dict(parts));
+    }
+
+    computeReward(achieved: Rows, desired: Rows, count: number): Rows {
+      return Float32Array.from({ length: count }, (_, i) => -Math.abs(achieved[i] - desired[i]));
+    }
+  }
+
+  it("keeps steps for goals that were reached later", () => {
+    using agent = new DDPG(new FlattenObservation(new Goals()), {
+      ...small,
+      hindsightReplay: { nSampledGoal: 2 },
+    });
+    const rows = transitions(agent, 1, new Pcg64(1));
+    for (let i = 0; i < 9; i++) {
+      agent.remember({ ...rows, terminated: Uint8Array.of(0), truncated: Uint8Array.of(0) });
+    }
+    expect(agent.replay.size).toBe(9);
+    agent.episodeEnded(0);
+    expect(agent.replay.size).toBe(27);
+    agent.update();
+  });
+
+  it("needs goals and rewards for them", () => {
+    const make = (env: Env, options: object) => (): void =>
+      void new DDPG(env, { ...small, ...options });
+    const hindsightReplay = {};
+    expect(make(new Spaces(box), { hindsightReplay })).toThrow("computeReward");
+    const flat = new FlattenObservation(new Goals());
+    expect(make(flat, { hindsightReplay, prioritizedReplay: {} })).toThrow("exclude each other");
+    expect(make(flat, { hindsightReplay: { goals: 4 } })).toThrow("got goals");
+    expect(make(flat, { hindsightReplay, nSteps: 2 })).toThrow("nSteps must be 1");
+    expect(make(flat, { prioritizedReplay: { alpha: 2 } })).toThrow("alpha must be");
   });
 });
 

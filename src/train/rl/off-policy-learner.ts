@@ -8,7 +8,7 @@ import { Adam } from "../../optim/adam.ts";
 import type { AdamOptions } from "../../optim/adam.ts";
 import { clipGradNorm } from "../../optim/clip.ts";
 import type { OptimizerState } from "../../optim/state.ts";
-import { ReplayBuffer } from "../../rl/replay/replay-buffer.ts";
+import type { Replay } from "../../rl/replay/replay.ts";
 import { RunningStatistics } from "../../rl/running-statistics.ts";
 import { Box } from "../../rl/box.ts";
 import type { Env } from "../../rl/env.ts";
@@ -17,7 +17,7 @@ import type { Rows, Transitions } from "../../rl/transitions.ts";
 import { zeros } from "../../tensor/factories.ts";
 import { Generator } from "../../tensor/generator.ts";
 import { grad } from "../../tensor/grad.ts";
-import { persistent } from "../../tensor/memory.ts";
+import { persistent, scope } from "../../tensor/memory.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { ActionCodec } from "./action-codec.ts";
 import type { NetPlace } from "./actor-critic-nets.ts";
@@ -27,6 +27,7 @@ import type { Learner, LearnerState, UpdateMetrics } from "./learner.ts";
 import type { AdamSettings, OffPolicySettings } from "./off-policy-settings.ts";
 import { learn } from "./learn.ts";
 import type { LearnOptions, LearnResult } from "./learn.ts";
+import { makeReplay } from "./make-replay.ts";
 import { loadPolicy, restorePolicy, savePolicy } from "./policy-file.ts";
 import { requireSame } from "./run-identity.ts";
 import { scheduleAt } from "./schedule.ts";
@@ -104,7 +105,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
   readonly trainFrequency: number;
   readonly gradientSteps: number;
   /** Transitions in the memory of the device. */
-  readonly replay: ReplayBuffer;
+  readonly replay: Replay;
   /** The environment it was made for. */
   readonly env: LearnEnv;
   protected readonly device: DeviceName;
@@ -151,7 +152,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
     this.random = settings.seed === null ? new Pcg64() : new Pcg64(settings.seed);
     const { device, observationSize } = this;
     this.generator = new Generator(this.#drawSeed(), { device });
-    this.replay = new ReplayBuffer({
+    this.replay = makeReplay(algorithm, env, settings, {
       capacity: bufferSize,
       observationSize,
       actionSize: codec.size,
@@ -244,6 +245,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
 
   episodeEnded(index: number): void {
     this.noise?.reset(index);
+    this.replay.endEpisode(index);
   }
 
   state({ withReplay }: { readonly withReplay: boolean }): LearnerState {
@@ -279,6 +281,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
 
   async loadState({ tensors, plain }: LearnerState): Promise<void> {
     this.#requireFitting(plain);
+    this.#requireTensors(tensors);
     const { nets, optimizers, tensors: own = {} } = this.parts();
     for (const [name, net] of Object.entries(nets)) {
       net.loadStateDict(withPrefix(`${name}.`, tensors));
@@ -345,6 +348,11 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
       nextObservations: this.normalize(rows.nextObservations),
       discounts: rows.discounts.mul(rows.terminated.neg().add(1)),
     };
+  }
+
+  /** Tells a prioritised replay by how much the drawn transitions missed their targets. */
+  protected reportErrors(errors: Tensor, indices: Tensor | undefined): void {
+    if (indices === undefined) this.replay.updatePriorities(errors);
   }
 
   /** Observations [count, size] as the nets take them, inside a program. */
@@ -425,6 +433,21 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
 
   #drawSeed(): number {
     return this.random.integers(0, 2 ** 32);
+  }
+
+  /** Before anything is loaded, so that a state that does not fit changes nothing. */
+  #requireTensors(tensors: LearnerState["tensors"]): void {
+    scope(() => {
+      for (const [key, { shape }] of Object.entries(this.state({ withReplay: false }).tensors)) {
+        const given = tensors[key]?.shape;
+        if (given?.join() === shape.join()) continue;
+        const got = given === undefined ? "nothing" : `shape [${given.join(", ")}]`;
+        throw new CheckpointError(
+          `${this.algorithm}: the state must fit, got ${got} for ${key} of shape ` +
+            `[${shape.join(", ")}]; make the learner with the options it was saved with`,
+        );
+      }
+    });
   }
 
   #requireFitting(plain: Readonly<Record<string, unknown>>): void {

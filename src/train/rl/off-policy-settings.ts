@@ -4,6 +4,7 @@ import type { AdamGroupOptions } from "../../optim/adam.ts";
 import { requireChoice, requireInRange } from "../../optim/checks.ts";
 import { requireActionNoise } from "./exploration-noise.ts";
 import type { ActionNoiseSettings } from "./exploration-noise.ts";
+import type { ReplaySettings } from "./make-replay.ts";
 import { activations } from "./mlp.ts";
 import type { Activation } from "./mlp.ts";
 import { requireKnownOptions } from "./option-checks.ts";
@@ -11,7 +12,7 @@ import { requireSchedule } from "./schedule.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Options that all algorithms here share, by the names of Stable-Baselines3. */
-export interface OffPolicySettings {
+export interface OffPolicySettings extends ReplaySettings {
   /** Rate of Adam; one that moves while training is { from, to }. */
   readonly learningRate: Schedule;
   /** Options of Adam beside the rate, such as { weightDecay } or { eps }. */
@@ -90,6 +91,8 @@ export const offPolicyDefaults: OffPolicySettings = {
   trainFrequency: 1,
   gradientSteps: 1,
   nSteps: 1,
+  prioritizedReplay: null,
+  hindsightReplay: null,
   normalizeObservations: false,
   activation: "relu",
   layerNorm: false,

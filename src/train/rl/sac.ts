@@ -172,7 +172,7 @@ export class SAC extends OffPolicyLearner<SacSettings> {
     const squares = values.sub(target).square().add(others.sub(target).square());
     const criticLoss = batchMean(squares, batch).mul(0.5);
     this.descend(this.criticOptimizer, criticLoss);
-    this.replay.updatePriorities(values.sub(target));
+    this.reportErrors(values.sub(target), draws.indices);
 
     const [gain1, gain2] = critics.map((critic) => valueOf(critic, observations, sample.actions));
     const objective = temperature.mul(sample.logProbs).sub(gain1.minimum(gain2)).mean();

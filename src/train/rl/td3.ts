@@ -142,7 +142,7 @@ export class TD3 extends OffPolicyLearner<Td3Settings> {
       batch,
     );
     this.descend(this.criticOptimizer, criticLoss);
-    this.replay.updatePriorities(values.sub(target));
+    this.reportErrors(values.sub(target), draws.indices);
     this.record({
       critic_loss: criticLoss,
       q_mean: values.mean(),
