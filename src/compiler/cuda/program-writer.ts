@@ -8,7 +8,7 @@ import { attentionCall } from "./attention-call.ts";
 import { copyFunction } from "./copy-kernel.ts";
 import { contractionCall } from "./contraction-calls.ts";
 import type { PlacedCall } from "./contraction-calls.ts";
-import type { CudaTarget, KernelArgument, RenderedStep } from "./kernel-code.ts";
+import type { CudaTarget, KernelArgument, KernelFunction, RenderedStep } from "./kernel-code.ts";
 import { renderKernel } from "./kernel-renderer.ts";
 import { LaunchList, UnitText } from "./launch-list.ts";
 import { loopLaunch } from "./loop-launch.ts";
@@ -129,7 +129,7 @@ class ScheduleWriter {
     return writes.some((node) => this.locationOf(node).kind === "input");
   }
 
-  private touches(step: Step): Touches {
+  private touches(step: Pick<Step, "reads" | "writes">): Touches {
     const range = (node: Node): Range => rangeOf(at(this.locationOf(node)), bytesOf(node));
     return { reads: step.reads.map(range), writes: step.writes.map(range) };
   }
@@ -151,10 +151,8 @@ class ScheduleWriter {
       place: { kind: "scratch" },
       offset: scratchBytes > 0 ? this.takeScratch(scratchBytes) : 0,
     };
-    const own = this.touches(step);
     const used = scratchBytes > 0 ? [rangeOf(scratch, scratchBytes)] : [];
     const heeds = this.writesState(step);
-    const writes = [...own.writes, ...used];
     const isConcat = step.kind === "kernel" && step.kernel.name === "concat";
     const isPart = isConcat && rendered.functions.length === 1;
     const share = 1 / rendered.functions.length;
@@ -162,12 +160,35 @@ class ScheduleWriter {
       if (made.blocks === 0) continue;
       const reports = made.text.includes("checked_index(");
       this.checksIndices ||= reports;
-      const touches: Touches = { reads: own.reads, writes, reports, heeds };
+      const { reads, writes } = this.touches(this.ownPart(made, rendered.functions, step));
+      const touches: Touches = { reads, writes: [...writes, ...used], reports, heeds };
       const facts = { name, bytes: rendered.bytes * share, flops: rendered.flops * share };
       const values = made.arguments.map((argument) => this.argument(argument, scratch));
       const family = isPart ? step.writes[0] : null;
       this.list.addWork({ function: made, arguments: values, touches, family, facts });
     }
+  }
+
+  /**
+   * What one function of a step reads and writes: what it has the addresses of. The last sums of a
+   * reduction are not in the way of what the first part has stored.
+   */
+  private ownPart(
+    own: KernelFunction,
+    all: readonly KernelFunction[],
+    { reads, writes }: Step,
+  ): Pick<Step, "reads" | "writes"> {
+    if (all.length === 1) return { reads, writes };
+    const placesOf = (made: KernelFunction): string[] =>
+      made.arguments.flatMap((argument) =>
+        argument.kind === "value" ? [this.placeOf(this.valueUnder(argument.value))] : [],
+      );
+    const [mine, anyones] = [new Set(placesOf(own)), new Set(all.flatMap(placesOf))];
+    const isMine = (node: Node): boolean => {
+      const place = this.placeOf(node);
+      return mine.has(place) || !anyones.has(place);
+    };
+    return { reads: reads.filter(isMine), writes: writes.filter(isMine) };
   }
 
   private argument(argument: KernelArgument, scratch: Operand): EntryArgument {
