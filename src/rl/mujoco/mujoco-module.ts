@@ -1,4 +1,4 @@
-import { ConfigError } from "../../base/errors.ts";
+import { ConfigError, UsageError } from "../../base/errors.ts";
 
 /** A compiled model: the parts of `mjModel` that are used here. */
 export interface ModelHandle {
@@ -77,21 +77,44 @@ export interface Mujoco {
   mj_id2name(model: ModelHandle, kind: number, id: number): string | null;
 }
 
+/** How MuJoCo is loaded where its files do not lie beside each other, as in a bundled page. */
+export interface MujocoOptions {
+  /** The address of a file of the package: `mujoco.wasm`. */
+  readonly locateFile?: (name: string) => string;
+  /** The contents of `mujoco.wasm`, in place of fetching it. */
+  readonly wasmBinary?: Uint8Array;
+}
+
+type Factory = (options?: MujocoOptions) => Promise<unknown>;
+
 let loading: Promise<Mujoco> | null = null;
 
 /**
- * Loads MuJoCo, once per thread: about 0.1 s and 100 MB.
+ * Loads MuJoCo, once per thread: about 0.1 s and 100 MB. Environments do it by themselves; call it
+ * before the first if a page must say where `mujoco.wasm` lies.
  *
- * @throws {ConfigError} if the package `@mujoco/mujoco` is not installed.
+ * @throws {ConfigError} if the package `@mujoco/mujoco` is not installed; {UsageError} if options
+ *   come after it was loaded.
  */
-export function loadMujoco(): Promise<Mujoco> {
-  loading ??= instantiate(() => import("@mujoco/mujoco"));
+export function loadMujoco(options?: MujocoOptions): Promise<Mujoco> {
+  if (loading !== null && options !== undefined) {
+    throw new UsageError(
+      "loadMujoco: options must come with the first call, got them with a later one; " +
+        "call it before the first environment is made",
+    );
+  }
+  loading ??= instantiate(() => import("@mujoco/mujoco"), options).catch((cause: unknown) => {
+    // What failed may be tried again.
+    loading = null;
+    throw cause;
+  });
   return loading;
 }
 
 /** Turns an imported package into a running module. */
 export async function instantiate(
-  load: () => Promise<{ default: () => Promise<unknown> }>,
+  load: () => Promise<{ default: Factory }>,
+  options?: MujocoOptions,
 ): Promise<Mujoco> {
   let loaded;
   try {
@@ -107,5 +130,5 @@ export async function instantiate(
     );
   }
   // The package's types leave the views open; the interface above is what its documentation says.
-  return (await loaded.default()) as Mujoco;
+  return (await loaded.default(options)) as Mujoco;
 }

@@ -30,6 +30,20 @@ describe("loadMujoco", () => {
     );
   });
 
+  it("hands on where its module lies", async () => {
+    const given: unknown[] = [];
+    const options = { locateFile: (name: string) => `/static/${name}` };
+    const load = { default: (value: unknown) => Promise.resolve(given.push(value)) };
+    await instantiate(() => Promise.resolve(load), options);
+    expect(given).toEqual([options]);
+  });
+
+  it.skipIf(!hasMujoco)("refuses options that come too late", () => {
+    expect(() => loadMujoco({ locateFile: (name) => name })).toThrow(
+      /options must come with the first call, got them with a later one/,
+    );
+  });
+
   it("passes on what else goes wrong", async () => {
     const broken = new Error("bad module");
     await expect(instantiate(() => Promise.reject(broken))).rejects.toBe(broken);
