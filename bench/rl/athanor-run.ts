@@ -128,6 +128,8 @@ const shared = {
   batchSize: recipe.batch,
   tau: recipe.tau,
   gamma: recipe.gamma,
+  trainFrequency: 1,
+  gradientSteps: 1,
   activation: recipe.activation,
 };
 const actorCritic = {
