@@ -18,6 +18,19 @@ function endedMask(step: VectorStep): Uint8Array {
   return step.terminated.map((ended, i) => ended | step.truncated[i]);
 }
 
+/** Steps until the mask of ends is as asked, at most a hundred times. */
+function stepUntil(
+  envs: SyncVectorEnv<Float32Array, Float32Array>,
+  actions: readonly number[],
+  isDone: (mask: Uint8Array) => boolean,
+): VectorStep<Float32Array> {
+  for (let i = 0; i < 100; i++) {
+    const step = envs.stepSync(actions);
+    if (isDone(endedMask(step))) return step;
+  }
+  throw new Error("no such step among a hundred");
+}
+
 describe.each(modes)("mode %s", (mode) => {
   it("gives what Gymnasium gives", () => {
     const envs = walks(3, mode);
@@ -108,9 +121,7 @@ describe("transitionsOf", () => {
   it("wants the reset of an ended environment as the state before", () => {
     const envs = walks(1, "Disabled");
     envs.resetSync({ seed: 0 });
-    let step = envs.stepSync([0]);
-    while (!endedMask(step).includes(1)) step = envs.stepSync([0]);
-    const ended = step;
+    const ended = stepUntil(envs, [0], (mask) => mask.includes(1));
     envs.resetSync();
     expect(() => transitionsOf(envs, ended, [0], envs.stepSync([0]))).toThrow(
       "environment 0 ended and must be reset",
@@ -198,16 +209,15 @@ describe("SyncVectorEnv", () => {
   it("in mode Disabled does not step an ended environment", () => {
     const envs = walks(2, "Disabled");
     envs.resetSync({ seed: 0 });
-    while (!endedMask(envs.stepSync([0, 0])).includes(1));
+    stepUntil(envs, [0, 0], (mask) => mask.includes(1));
     expect(() => envs.stepSync([0, 0])).toThrow(/must be reset .* with a resetMask/);
   });
 
   it("in mode NextStep does not reset some and leave ended ones", () => {
     const envs = walks(3);
     envs.resetSync({ seed: 1 });
-    let mask = endedMask(envs.stepSync([1, 0, 0]));
-    while (!mask.includes(1) || !mask.includes(0)) mask = endedMask(envs.stepSync([1, 0, 0]));
-    const resetMask = mask.map((ended) => 1 - ended);
+    const step = stepUntil(envs, [1, 0, 0], (mask) => mask.includes(1) && mask.includes(0));
+    const resetMask = endedMask(step).map((ended) => 1 - ended);
     expect(() => envs.resetSync({ resetMask })).toThrow("must be reset too");
   });
 

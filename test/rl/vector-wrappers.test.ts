@@ -196,7 +196,8 @@ describe("normalizers", () => {
       const { resetSync, stepSync } = syncMethods(envs);
       resetSync({ seed: 4 });
       let steps = 0;
-      for (let episodes = 0; episodes < 5; steps++) episodes += ended(stepSync([0]))[0];
+      for (let episodes = 0; episodes < 5 && steps < 100; steps++)
+        episodes += ended(stepSync([0]))[0];
       return { envs, steps };
     });
     const [next, same] = counts.map(({ envs }) => envs.statistics);

@@ -11,7 +11,7 @@ export interface Outcome<Observation = unknown> {
   readonly truncated: boolean;
   readonly info: Info;
   /** In mode `SameStep`, the end of the episode that was reset within this step. */
-  readonly final: Reset<Observation> | null;
+  readonly final?: Reset<Observation>;
 }
 
 /** The last observation must stay what it is when the reset writes the next one. */
@@ -41,7 +41,7 @@ export class AutoresetEnv<Observation, Action> {
     const step = this.env.step(action);
     const isEnd = step.terminated || step.truncated;
     this.#hasEnded = isEnd;
-    if (!isEnd || this.#mode !== "SameStep") return { ...step, final: null };
+    if (!isEnd || this.#mode !== "SameStep") return step;
     const { info } = step;
     const observation = kept(this.env.observationSpace, step.observation);
     return { ...step, ...this.reset({}), final: { observation, info } };
@@ -49,6 +49,6 @@ export class AutoresetEnv<Observation, Action> {
 
   #firstOfEpisode(): Outcome<Observation> {
     const reset = this.reset({});
-    return { ...reset, reward: 0, terminated: false, truncated: false, final: null };
+    return { ...reset, reward: 0, terminated: false, truncated: false };
   }
 }

@@ -12,27 +12,26 @@ export function joinOutcomes<Observation>(
   outcomes: readonly Outcome<Observation>[],
 ): VectorStep<Observation> {
   const count = outcomes.length;
-  const step = {
-    observations: stackValues(
-      space,
-      outcomes.map(({ observation }) => observation),
-    ),
-    rewards: new Float64Array(count),
-    terminated: new Uint8Array(count),
-    truncated: new Uint8Array(count),
-    infos: {} as VectorInfo,
-  };
-  outcomes.forEach(({ reward, terminated, truncated, info, final }, index) => {
-    step.rewards[index] = reward;
-    step.terminated[index] = Number(terminated);
-    step.truncated[index] = Number(truncated);
-    if (final !== null) {
-      const end = { [finalObservationKey]: final.observation, [finalInfoKey]: final.info };
-      addInfo(step.infos, end, index, count);
-    }
-    addInfo(step.infos, info, index, count);
-  });
-  return step;
+  const rewards = new Float64Array(count);
+  const terminated = new Uint8Array(count);
+  const truncated = new Uint8Array(count);
+  const infos: VectorInfo = {};
+  const observations: Observation[] = [];
+  for (let index = 0; index < count; index++) {
+    const outcome = outcomes[index];
+    observations.push(outcome.observation);
+    rewards[index] = outcome.reward;
+    terminated[index] = Number(outcome.terminated);
+    truncated[index] = Number(outcome.truncated);
+    if (outcome.final !== undefined) addEnd(infos, outcome.final, index, count);
+    addInfo(infos, outcome.info, index, count);
+  }
+  return { observations: stackValues(space, observations), rewards, terminated, truncated, infos };
+}
+
+function addEnd(infos: VectorInfo, final: Reset<unknown>, index: number, count: number): void {
+  const end = { [finalObservationKey]: final.observation, [finalInfoKey]: final.info };
+  addInfo(infos, end, index, count);
 }
 
 /**

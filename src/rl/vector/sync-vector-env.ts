@@ -1,6 +1,7 @@
 import { ConfigError } from "../../base/errors.ts";
 import type { AthanorError } from "../../base/errors.ts";
-import type { Env, Reset } from "../env.ts";
+import type { Env, Reset, ResetOptions } from "../env.ts";
+import type { Seed } from "../../base/pcg64.ts";
 import type { EnvSpec } from "../env-spec.ts";
 import type { Space } from "../space.ts";
 import { AutoresetEnv } from "./autoreset-env.ts";
@@ -55,7 +56,7 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
   readonly envs: readonly Env<Observation, Action>[];
   readonly #slots: readonly AutoresetEnv<Observation, Action>[];
   readonly #lifecycle: VectorLifecycle;
-  #observations: Observation[] = [];
+  readonly #observations: Observation[] = [];
 
   /**
    * @throws {ConfigError} without an environment, with one twice, or if their spaces differ.
@@ -94,13 +95,9 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     const seeds = seedsOf("reset", options.seed, this.numEnvs);
     const resets = this.#slots.map((slot, index): Reset<Observation> | null => {
       if (mask[index] === 0) return null;
-      const seed = seeds[index];
-      const chosen = options.options;
-      const single = { ...(seed !== null && { seed }), ...(chosen && { options: chosen }) };
-      return this.#watch("reset", index, () => slot.reset(single));
-    });
-    this.#observations = resets.map((reset, index) => {
-      return reset === null ? this.#observations[index] : reset.observation;
+      const reset = this.#reset(slot, index, seeds[index], options.options);
+      this.#observations[index] = reset.observation;
+      return reset;
     });
     this.#lifecycle.afterReset(mask);
     return joinResets(this.singleObservationSpace, resets, this.#observations);
@@ -109,11 +106,7 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
   stepSync(actions: Batch<Action> | ArrayLike<number>): VectorStep<Observation> {
     this.#lifecycle.requireReady();
     requireBatch("step", this.singleActionSpace, actions, this.numEnvs);
-    const outcomes = this.#slots.map((slot, index): Outcome<Observation> => {
-      const action = rowOf(this.singleActionSpace, actions as Batch<Action>, index);
-      return this.#watch("step", index, () => slot.step(action));
-    });
-    this.#observations = outcomes.map(({ observation }) => observation);
+    const outcomes = this.#stepAll(actions as Batch<Action>);
     const step = joinOutcomes(this.singleObservationSpace, outcomes);
     this.#lifecycle.afterStep(step.terminated, step.truncated);
     return step;
@@ -166,19 +159,41 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     await this.close();
   }
 
-  /** Runs one environment; if it throws, none of them can go on. */
-  #watch<T>(doing: string, index: number, run: () => T): T {
+  #reset(
+    slot: AutoresetEnv<Observation, Action>,
+    index: number,
+    seed: Seed | null,
+    options: ResetOptions["options"],
+  ): Reset<Observation> {
     try {
-      return run();
+      return slot.reset({ ...(seed !== null && { seed }), ...(options && { options }) });
     } catch (error) {
-      const failure = envFailure("SyncVectorEnv", doing, index, error);
-      try {
-        this.closeSync();
-      } catch {
-        // What closing says matters less than why it was necessary.
-      }
-      throw failure;
+      throw this.#failed("reset", index, error);
     }
+  }
+
+  #stepAll(actions: Batch<Action>): Outcome<Observation>[] {
+    const outcomes: Outcome<Observation>[] = [];
+    try {
+      for (let index = 0; index < this.numEnvs; index++) {
+        const outcome = this.#slots[index].step(rowOf(this.singleActionSpace, actions, index));
+        this.#observations[index] = outcome.observation;
+        outcomes.push(outcome);
+      }
+    } catch (error) {
+      throw this.#failed("step", outcomes.length, error);
+    }
+    return outcomes;
+  }
+
+  /** If one environment throws, none of them can go on. */
+  #failed(doing: string, index: number, cause: unknown): AthanorError {
+    try {
+      this.closeSync();
+    } catch {
+      // What closing says matters less than why it was necessary.
+    }
+    return envFailure("SyncVectorEnv", doing, index, cause);
   }
 }
 

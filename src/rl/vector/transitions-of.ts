@@ -1,6 +1,6 @@
 import { UnsupportedOpError, UsageError } from "../../base/errors.ts";
 import type { SpaceArray } from "../space-array.ts";
-import type { Space } from "../space.ts";
+import type { Space, SpaceKind } from "../space.ts";
 import type { Rows, Transitions } from "../transitions.ts";
 import { requireBatch, sizeOf } from "./batch.ts";
 import type { VectorEnv, VectorReset, VectorStep } from "./vector-env.ts";
@@ -12,14 +12,15 @@ export type TransitionSource = Pick<
   "numEnvs" | "autoresetMode" | "singleObservationSpace" | "singleActionSpace"
 >;
 
+const rowKinds = new Set<SpaceKind>(["Box", "MultiBinary", "MultiDiscrete", "Discrete"]);
+
 /**
  * Numbers of a value as a learner sees it: one row of f32.
  *
  * @throws {UnsupportedOpError} for spaces whose values are no array of numbers.
  */
 export function rowSize(space: Space<unknown>): number {
-  if (["Box", "MultiBinary", "MultiDiscrete", "Discrete"].includes(space.kind))
-    return sizeOf(space);
+  if (rowKinds.has(space.kind)) return sizeOf(space);
   throw new UnsupportedOpError(
     `transitions: rows are made of numbers, got ${space.toString()}; ` +
       "flatten it with the wrapper FlattenObservation",
@@ -48,13 +49,19 @@ function steppedRows(env: TransitionSource, before: VectorReset | VectorStep): n
   return rows;
 }
 
-/** The chosen rows, one after the other. */
+/** The chosen rows, one after the other; a copy. */
 function pick(source: ArrayLike<number>, size: number, rows: readonly number[]): Rows {
+  if (rows.length * size === source.length) return new Float32Array(source);
   const target = new Float32Array(rows.length * size);
   rows.forEach((row, place) => {
     for (let i = 0; i < size; i++) target[place * size + i] = source[row * size + i];
   });
   return target;
+}
+
+function pickBytes(source: Uint8Array, rows: readonly number[]): Uint8Array {
+  if (rows.length === source.length) return source.slice();
+  return Uint8Array.from(rows, (row) => source[row]);
 }
 
 /** What followed the actions; for episodes reset in the same step, what they ended with. */
@@ -102,7 +109,7 @@ export function transitionsOf(
     actions: pick(actions, actionSize, rows),
     rewards: pick(step.rewards, 1, rows),
     nextObservations: pick(nextObservations(env, step), observationSize, rows),
-    terminated: Uint8Array.from(rows, (row) => step.terminated[row]),
-    truncated: Uint8Array.from(rows, (row) => step.truncated[row]),
+    terminated: pickBytes(step.terminated, rows),
+    truncated: pickBytes(step.truncated, rows),
   };
 }

@@ -78,7 +78,9 @@ function valueAt(places: unknown, index: number, count: number): unknown {
  * @param count - number of environments.
  */
 export function addInfo(infos: VectorInfo, info: Info, index: number, count: number): void {
-  for (const [key, value] of Object.entries(info)) {
+  // Most infos are empty: a loop over names costs nothing then, a list of entries would.
+  for (const key in info) {
+    const value = info[key];
     const mask = (infos[`_${key}`] as Uint8Array | undefined) ?? new Uint8Array(count);
     infos[key] = placed(infos[key], key, value, index, mask);
     mask[index] = 1;
