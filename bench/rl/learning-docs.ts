@@ -53,7 +53,8 @@ export function writeLearningDocs(groups: readonly LearningGroup[], root: string
   const pictures = learningPictures(groups);
   const folder = `${root}/${pictureFolder}`;
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) rmSync(`${folder}/${name}`);
+  const old = readdirSync(folder).filter((name) => name.endsWith(".svg"));
+  for (const name of old) rmSync(`${folder}/${name}`);
   for (const { name, svg } of pictures) writeFileSync(`${folder}/${name}.svg`, svg);
   const runs = groups.flatMap((group) => group.runs);
   mkdirSync(`${root}/docs/data`, { recursive: true });

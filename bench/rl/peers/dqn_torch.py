@@ -36,6 +36,7 @@ class Dqn:
         loss = F.smooth_l1_loss(q, goal)
         self.optimizer.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10)
         self.optimizer.step()
         soft_update(self.target, self.net, RECIPE["tau"])
 
