@@ -148,7 +148,7 @@ function filmSection(film: FilmFiles | null): ReportSection[] {
   return [
     {
       heading: "What it does",
-      note: "An episode of the best policy, and eight moments of it from the first to the last.",
+      note: "The first seconds of an episode of the best policy, and eight moments of them.",
       content: markup`<div>${video}</div>${strip}`,
     },
   ];

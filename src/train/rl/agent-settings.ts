@@ -25,6 +25,8 @@ export interface AgentSettings {
   readonly evalEpisodes: number;
   /** Mean return of an evaluation at which training ends; null for none. @defaultValue by environment */
   readonly stopAt: number | null;
+  /** Steps between lines of the log. @defaultValue a hundredth of all steps, at most 1000 */
+  readonly logEvery: number;
   /** Values into which DQN cuts each action of a Box. @defaultValue 11 */
   readonly actionBins: number;
   /** Every option of the algorithm. */
@@ -53,6 +55,7 @@ const names = [
   "evalEvery",
   "evalEpisodes",
   "stopAt",
+  "logEvery",
   "actionBins",
 ] as const;
 
@@ -75,9 +78,11 @@ export function newSettings(choices: AgentChoices, rewardThreshold: number | nul
       return value === undefined ? [] : [[name, value] as const];
     }),
   );
+  const steps = rest.totalSteps ?? totalSteps;
   const settings = {
     numEnvs: 1,
     totalSteps,
+    logEvery: Math.min(1000, Math.ceil(steps / 100)),
     seed: 0,
     evalEvery,
     evalEpisodes,
@@ -130,7 +135,7 @@ export function resumedSettings(choices: AgentChoices, saved: AgentSettings): Ag
 
 function checkSettings(settings: AgentSettings): void {
   const what = `train ${settings.algorithm}`;
-  for (const name of ["numEnvs", "totalSteps", "evalEvery", "evalEpisodes"] as const) {
+  for (const name of ["numEnvs", "totalSteps", "evalEvery", "evalEpisodes", "logEvery"] as const) {
     requireCount(what, name, settings[name]);
   }
   requireCount(what, "seed", settings.seed, 0);

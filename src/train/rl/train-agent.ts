@@ -202,11 +202,12 @@ class AgentRun {
   }
 
   async #learn(saved: RunState | undefined, step: number): Promise<LearnResult> {
-    const { totalSteps, seed } = this.#settings;
+    const { totalSteps, seed, logEvery } = this.#settings;
     const { signal } = this.#options;
     return learn(this.#learner, this.#envs.training, {
       totalSteps,
       seed,
+      logEvery,
       callbacks: this.#callbacks(),
       logger: this.#loggers(saved === undefined ? -1 : step),
       ...(saved !== undefined && { resume: saved }),
