@@ -66,14 +66,26 @@ export interface FilesHandle {
 
 /** The parts of the package `@mujoco/mujoco` that are used here; it types most views as `any`. */
 export interface Mujoco {
-  readonly MjModel: { from_xml_string(xml: string, files?: FilesHandle): ModelHandle };
+  /** Compiles models; throws MuJoCo's reason if it cannot. */
+  readonly MjModel: {
+    /** From XML, with the files it names. */
+    from_xml_string(xml: string, files?: FilesHandle): ModelHandle;
+  };
+  /** A state of a model. */
   readonly MjData: new (model: ModelHandle) => DataHandle;
+  /** A folder in memory. */
   readonly MjVFS: new () => FilesHandle;
+  /** Advances by one time step. */
   mj_step(model: ModelHandle, data: DataHandle): void;
+  /** Computes what follows from positions and velocities. */
   mj_forward(model: ModelHandle, data: DataHandle): void;
+  /** Puts the state back to the model's start. */
   mj_resetData(model: ModelHandle, data: DataHandle): void;
+  /** Computes forces between bodies. */
   mj_rnePostConstraint(model: ModelHandle, data: DataHandle): void;
+  /** The number of what has a name; -1 if nothing has. */
   mj_name2id(model: ModelHandle, kind: number, name: string): number;
+  /** The name of a number; garbage for what has none. */
   mj_id2name(model: ModelHandle, kind: number, id: number): string | null;
 }
 

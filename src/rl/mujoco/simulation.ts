@@ -267,6 +267,7 @@ export class Simulation {
     model.delete();
   }
 
+  /** As {@link Simulation.close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
