@@ -19,6 +19,16 @@ export interface CameraOptions {
   readonly fovy?: number;
 }
 
+/** The names of {@link CameraOptions}. */
+export const cameraOptionNames: readonly string[] = [
+  "trackBody",
+  "lookat",
+  "distance",
+  "azimuth",
+  "elevation",
+  "fovy",
+];
+
 /** An eye: where it is, and the directions it calls forward, right and up. */
 export interface Camera {
   readonly eye: Vector;
@@ -36,6 +46,13 @@ const radians = Math.PI / 180;
 export function cameraAt(options: CameraOptions, tracked: Vector | null = null): Camera {
   const { lookat = tracked ?? [0, 0, 0], distance = 4, azimuth = 90 } = options;
   const { elevation = -20, fovy = 45 } = options;
+  const numbers = [...lookat, azimuth, elevation];
+  if (lookat.length !== 3 || !numbers.every(Number.isFinite)) {
+    throw new ConfigError(
+      `camera: lookat must be three numbers, azimuth and elevation numbers, got ` +
+        `[${lookat.join(", ")}], ${azimuth} and ${elevation}`,
+    );
+  }
   if (!(distance > 0 && distance < Infinity)) {
     throw new ConfigError(`camera: distance must be positive, got ${distance}`);
   }

@@ -3,9 +3,11 @@ import type { Pcg64 } from "../../base/pcg64.ts";
 import { requireNumbers } from "../action-check.ts";
 import { Box } from "../box.ts";
 import { frameText } from "../drawing/frame-text.ts";
+import { cameraAt, cameraOptionNames } from "../drawing/camera.ts";
 import type { CameraOptions } from "../drawing/camera.ts";
 import { Env } from "../env.ts";
 import type { Frame, RenderMode } from "../frame.ts";
+import { requireKnownNames } from "../option-names.ts";
 import { drawSimulation } from "./draw-simulation.ts";
 import { Simulation } from "./simulation.ts";
 import type { MjcfSource } from "./simulation.ts";
@@ -84,7 +86,7 @@ export abstract class MujocoEnv extends Env<Float64Array, Float32Array> {
     this.renderMode = checkRenderMode(name, options.renderMode ?? null, this.renderModes);
     this.startPosition = Float64Array.from(simulation.qpos);
     this.startVelocity = Float64Array.from(simulation.qvel);
-    this.#camera = { ...shape.camera, ...options.camera };
+    this.#camera = chosenCamera(name, simulation, shape.camera, options.camera);
     this.#frameSize = [
       checkWhole(name, "width", options.width ?? frameSize),
       checkWhole(name, "height", options.height ?? frameSize),
@@ -173,6 +175,21 @@ export function stateObservation(
     observation[positions + i] = Math.min(limit, Math.max(-limit, qvel[i]));
   }
   return observation;
+}
+
+function chosenCamera(
+  name: string,
+  simulation: Simulation,
+  own: CameraOptions,
+  chosen: CameraOptions = {},
+): CameraOptions {
+  requireKnownNames(`${name}: camera`, chosen, cameraOptionNames);
+  const { trackBody = null } = chosen;
+  // Of a body that the maker named there must be one; the task's own may lack in another model.
+  if (trackBody !== null) simulation.id("body", trackBody);
+  const camera = { ...own, ...chosen };
+  cameraAt(camera);
+  return camera;
 }
 
 function controlSpace(name: string, simulation: Simulation): Box {

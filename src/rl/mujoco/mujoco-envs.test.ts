@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Env } from "../env.ts";
+import type { Frame } from "../frame.ts";
 import { make } from "../registry.ts";
 import { halfCheetahMjcf } from "./mjcf/half-cheetah.ts";
 import { hopperMjcf } from "./mjcf/hopper.ts";
@@ -166,9 +167,36 @@ describe.skipIf(!hasMujoco)(`MuJoCo environments${reason}`, () => {
     ["Swimmer-v5", { forwardRewardWeight: Number.NaN }, /must be a finite number/],
     ["Reacher-v5", { frameSkip: 0 }, /frameSkip must be a positive integer, got 0/],
     ["Reacher-v5", { width: 1.5 }, /width must be a positive integer, got 1.5/],
+    ["Hopper-v5", { camera: { distanec: 3 } }, /distanec; did you mean distance/],
+    ["Hopper-v5", { camera: { distance: -3 } }, /distance must be positive, got -3/],
+    ["Hopper-v5", { camera: { lookat: [0, 0] } }, /lookat must be three numbers/],
+    ["Hopper-v5", { camera: { trackBody: "head" } }, /body named "head", got: world, torso/],
     ["InvertedDoublePendulum-v5", { mjcf: invertedPendulumMjcf() }, /site named "tip", got/],
   ])("%s refuses %o", async (id, options, message) => {
     await expect(make(id, options)).rejects.toThrow(message);
+  });
+
+  it("draws text for terminals, and follows the body", async () => {
+    using text: MujocoTaskEnv = await make("HalfCheetah-v5", { renderMode: "ansi" });
+    text.reset({ seed: 0 });
+    expect((text.render() as string).split("\n").length).toBe(24);
+    const options = { renderMode: "rgb_array", width: 48, height: 48 } as const;
+    using env: MujocoTaskEnv = await make("HalfCheetah-v5", options);
+    env.reset({ seed: 0 });
+    const { simulation } = env.unwrapped as unknown as { simulation: Simulation };
+    const skin = (): number => {
+      const { data } = env.render() as Frame;
+      let count = 0;
+      for (let i = 0; i < data.length; i += 3) if (data[i] > data[i + 2] + 50) count++;
+      return count;
+    };
+    const near = skin();
+    expect(near).toBeGreaterThan(40);
+    simulation.setState(
+      simulation.qpos.map((value, i) => (i === 0 ? 200 : value)),
+      simulation.qvel.slice(),
+    );
+    expect(Math.abs(skin() - near)).toBeLessThan(15);
   });
 
   it("refuses actions of wrong length or not finite before the physics sees them", async () => {
