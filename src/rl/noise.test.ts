@@ -82,6 +82,20 @@ describe("noises", () => {
     );
   });
 
+  it("that share a generator share it after loading too", () => {
+    const pair = () => {
+      const random = new Pcg64(5);
+      return [0, 1].map(() => new GaussianNoise({ size: 1, sigma: 1, random }));
+    };
+    const [a, b] = pair();
+    samples(a, 3);
+    const states = [a.state(), b.state()];
+    const expected = [...samples(a, 2), ...samples(b, 2)];
+    const again = pair();
+    again.forEach((noise, i) => noise.loadState(states[i]));
+    expect(again.flatMap((noise) => samples(noise, 2))).toEqual(expected);
+  });
+
   it("refuse what is no noise", () => {
     const gaussian = (options: object) => () => {
       return new GaussianNoise({ size: 2, sigma: 1, ...options });
