@@ -23,6 +23,9 @@ const quick: AgentOptions = {
   progress: { mode: "silent" },
 };
 
+/** Instead of what CartPole's recipe has. */
+const everyStep = { trainFrequency: 1, gradientSteps: 1 };
+
 /** Bytes of all tensors of a run's last checkpoint, and the plain rest of the learner. */
 async function lastState(out: string): Promise<Record<string, unknown>> {
   const state = await new CheckpointFolder(join(out, "latest")).load<RunState>();
@@ -44,7 +47,7 @@ describe("trainAgent", () => {
     ["ddpg", { env: "MountainCarContinuous-v0" }],
     ["td3", { learner: { ...quick.learner, normalizeObservations: true } }],
     ["sac", {}],
-    ["dqn", { env: "CartPole-v1" }],
+    ["dqn", { env: "CartPole-v1", learner: { ...quick.learner, ...everyStep } }],
   ])("%s resumes bit for bit with %j", async (algorithm, changes) => {
     const options = { ...quick, algorithm, ...changes } as AgentOptions;
     const [whole, parts] = [join(folder, "whole"), join(folder, "parts")];
@@ -80,6 +83,7 @@ describe("trainAgent", () => {
       algorithm: "dqn",
       env: "CartPole-v1",
       out,
+      learner: { ...quick.learner, ...everyStep },
       video: true,
     });
     expect(result).toMatchObject({ status: "finished", learned: { steps: 500, updates: 400 } });
