@@ -6,6 +6,7 @@ import { Module } from "../../nn/module.ts";
 import type { DeviceName } from "../../engine/devices.ts";
 import { cat } from "../../tensor/functions.ts";
 import type { Generator } from "../../tensor/generator.ts";
+import { scope } from "../../tensor/memory.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What follows a hidden layer. */
@@ -49,14 +50,17 @@ export class Mlp extends Module {
     this.#sideAt = side === undefined ? -1 : Math.min(side.layer - 1, hidden.length);
     const widths = [inputs, ...hidden, outputs];
     const sideOf = (i: number): number => (i === this.#sideAt ? (side?.inputs ?? 0) : 0);
-    this.layers = widths
-      .slice(1)
-      .map((width, i) => new Linear(widths[i] + sideOf(i), width, { device }));
-    this.norms = rest.layerNorm ? hidden.map((width) => new LayerNorm(width, { device })) : [];
-    this.layers.forEach((layer, i) => {
-      const bound = i === hidden.length ? rest.lastLayerInit : null;
-      drawWeights(layer, bound ?? 1 / Math.sqrt(layer.inFeatures), rest.generator);
-    });
+    this.layers = scope(() =>
+      widths.slice(1).map((width, i) => {
+        const layer = new Linear(widths[i] + sideOf(i), width, { device });
+        const bound = i === hidden.length ? rest.lastLayerInit : null;
+        drawWeights(layer, bound ?? 1 / Math.sqrt(layer.inFeatures), rest.generator);
+        return layer;
+      }),
+    );
+    this.norms = scope(() =>
+      rest.layerNorm ? hidden.map((width) => new LayerNorm(width, { device })) : [],
+    );
   }
 
   /** The last layer's outputs, without an activation. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Pcg64 } from "../../base/pcg64.ts";
+import { memoryStats } from "../../engine/devices.ts";
 import { engineStats } from "../../engine/statistics.ts";
 import { Box } from "../../rl/box.ts";
 import { Dict } from "../../rl/dict.ts";
@@ -150,6 +151,25 @@ describe.each(names)("%s", (name) => {
     expect(after.runs - before.runs).toBe(6);
   });
 
+  it("leaves no memory behind", () => {
+    // The default generator stays.
+    makeAgent(name).dispose();
+    const before = memoryStats().liveBuffers;
+    const agent = makeAgent(name, { normalizeObservations: true, prioritizedReplay: {} });
+    const random = new Pcg64(1);
+    const step = (): void => {
+      agent.act(randomRows(6, random), 2, true);
+      agent.remember(transitions(agent, 2, random));
+      if (agent.steps >= 8) agent.update();
+    };
+    for (let i = 0; i < 10; i++) step();
+    const running = memoryStats().liveBuffers;
+    for (let i = 0; i < 300; i++) step();
+    expect(memoryStats().liveBuffers).toBe(running);
+    agent.dispose();
+    expect(memoryStats().liveBuffers).toBe(before);
+  });
+
   it("acts within the space, and without exploring always the same", () => {
     using agent = makeAgent(name, { learningStarts: 12 });
     const random = new Pcg64(1);
@@ -271,6 +291,28 @@ describe("actions", () => {
     const [first, second] = agent.act(shifted.slice(0, 3), 1, false);
     expect(first / 2).toBeCloseTo(expected[0], 3);
     expect(2 * second - 1).toBeCloseTo(expected[1], 3);
+  });
+});
+
+describe("nets", () => {
+  it.each([DDPG, TD3, SAC])("of %o stay off the bounds with a penalty", async (kind) => {
+    const seen: number[] = [];
+    for (const preactivationPenalty of [0, 1]) {
+      using agent = new kind(new Spaces(box), {
+        ...small,
+        learningRate: 1e-2,
+        layerNorm: true,
+        activation: "silu",
+        preactivationPenalty,
+      });
+      const rows = transitions(agent, 40, new Pcg64(1));
+      // The larger the action, the better.
+      agent.remember({ ...rows, rewards: rows.rewards.map((_, i) => 10 * rows.actions[2 * i]) });
+      for (let i = 0; i < 300; i++) agent.update();
+      seen.push(agent.act(rows.observations.slice(0, 3), 1, false)[0]);
+    }
+    expect(seen[0]).toBeGreaterThan(1.7);
+    expect(seen[1]).toBeLessThan(seen[0] - 0.1);
   });
 });
 
