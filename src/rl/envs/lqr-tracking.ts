@@ -10,11 +10,11 @@ import { lqrOptima } from "./lqr-optimum.ts";
 import { mixingModel } from "./mixing-model.ts";
 import type { MixingModel } from "./mixing-model.ts";
 
-const decay = 0.95;
-const effort = 1.5;
+const decay = 0.9;
+const effort = 0.5;
 const noise = 0.1;
-/** The variance of a start uniform in [-1, 1]. */
-const startVariance = 1 / 3;
+/** Starts are uniform within ± this. */
+const start = 0.5;
 
 /** Steps of an episode of the registered task. */
 export const lqrTrackingSteps = 50;
@@ -31,9 +31,9 @@ export interface LqrTrackingOptions {
  * of its own across all dimensions. The best policy is linear, and its return is known.
  *
  * Observation f32 [d], the error e; action f32 [d] within ±1 (clipped);
- * e' = 0.95 e + B a + w, w ~ N(0, 0.1²) for each dimension, e ~ U(-1, 1) at the start;
- * reward -(|e'|² + 1.5 |a|²) / d. B = U diag(s) Vᵀ with fixed orthogonal U, V and s from 0.5 to
- * 1.5. It never ends by itself; the registered task is cut after 50 steps.
+ * e' = 0.9 e + B a + w, w ~ N(0, 0.1²) for each dimension, e ~ U(-0.5, 0.5) at the start;
+ * reward -(|e'|² + 0.5 |a|²) / d. B = U diag(s) Vᵀ with fixed orthogonal U, V and s from 0.2 to
+ * 0.6. It never ends by itself; the registered task is cut after 50 steps.
  *
  * B mixes the dimensions, so no action can be chosen alone: three values for each dimension are
  * 3^d joint actions.
@@ -72,7 +72,7 @@ export class LqrTracking extends Env<Float32Array, Float32Array> {
 
   reset(options?: ResetOptions): Reset<Float32Array> {
     this.begin(options);
-    for (let i = 0; i < this.d; i++) this.#error[i] = this.random.uniform(-1, 1);
+    for (let i = 0; i < this.d; i++) this.#error[i] = this.random.uniform(-start, start);
     return { observation: Float32Array.from(this.#error), info: {} };
   }
 
@@ -96,13 +96,13 @@ export class LqrTracking extends Env<Float32Array, Float32Array> {
 
   /**
    * The mean return of the best policy, over start states and noise, from iterating the Riccati
-   * equation. Bounds of actions are left out: the best actions reach them in less than one of a
-   * thousand starts.
+   * equation. Bounds of actions are left out: one in ten thousand numbers of the best actions
+   * would reach them.
    */
   optimalReturn(steps: number = lqrTrackingSteps): number {
     const costs = this.#model.gains.map((gain) => {
       const { perError, perNoise } = lqrOptima({ decay, gain, effort }, steps)[steps];
-      return perError * startVariance + perNoise * noise * noise;
+      return (perError * start * start) / 3 + perNoise * noise * noise;
     });
     return -costs.reduce((a, b) => a + b, 0) / this.d;
   }

@@ -1,8 +1,8 @@
 import { orthonormalize } from "../../base/orthonormal.ts";
 import { Pcg64 } from "../../base/pcg64.ts";
 
-const weakest = 0.5;
-const strongest = 1.5;
+const weakest = 0.2;
+const strongest = 0.6;
 
 /** A matrix U diag(gains) Vᵀ that mixes `d` actions into `d` directions. */
 export interface MixingModel {
@@ -31,7 +31,7 @@ function makeModel(d: number): MixingModel {
   const left = randomOrthogonal(d, random);
   const right = randomOrthogonal(d, random);
   const gains = Array.from({ length: d }, (_, k) =>
-    d === 1 ? 1 : weakest + ((strongest - weakest) * k) / (d - 1),
+    d === 1 ? strongest : weakest + ((strongest - weakest) * k) / (d - 1),
   );
   const mixing = new Float64Array(d * d);
   for (let j = 0; j < d; j++) {
