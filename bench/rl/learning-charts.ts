@@ -120,9 +120,8 @@ function dimensionPicture(groups: readonly LearningGroup[]): LearningPicture {
     xLabel: "action dimensions",
     yLabel: "cost / optimal cost",
     logX: true,
-    logY: true,
     format: (value) => `${digits(value)}×`,
-    marks: [{ y: 1, label: "optimum (Riccati)" }],
+    marks: [{ y: 1, label: "best policy" }],
   });
 }
 

@@ -214,7 +214,7 @@ function lqr(d: number): Task {
 
 function lqrSteps(d: number): number {
   if (d <= 8) return 20_000;
-  return d <= 64 ? 50_000 : 100_000;
+  return d <= 64 ? 75_000 : 150_000;
 }
 
 /** All tasks. */
