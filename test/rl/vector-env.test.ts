@@ -71,7 +71,7 @@ function stories(count: number, seed: number, mode: AutoresetMode, steps: number
   for (let i = 0; i < steps; i++) {
     const rows = before.observations as Float32Array;
     const actions = Float32Array.from({ length: count }, (_, e) => Math.sin(9 * rows[2 * e]));
-    const ended = "rewards" in before ? endedMask(before) : new Uint8Array(count);
+    const ended = "rewards" in before ? endedMask(before as VectorStep) : new Uint8Array(count);
     const step = envs.stepSync(actions);
     const stored = transitionsOf(envs, before, actions, step);
     const owners = [...ended.keys()].filter((e) => mode !== "NextStep" || ended[e] === 0);

@@ -184,7 +184,7 @@ export class AsyncVectorEnv<Observation = unknown, Action = unknown> implements 
     this.#lifecycle = new VectorLifecycle("AsyncVectorEnv", this.autoresetMode, this.numEnvs);
   }
 
-  async reset(options: VectorResetOptions = {}): Promise<VectorReset<Observation>> {
+  async reset(options: VectorResetOptions = {}): Promise<VectorReset<Batch<Observation>>> {
     const mask = maskOf("reset", options.resetMask, this.numEnvs);
     this.#lifecycle.requireResets(mask);
     const seeds = seedsOf("reset", options.seed, this.numEnvs);
@@ -201,7 +201,7 @@ export class AsyncVectorEnv<Observation = unknown, Action = unknown> implements 
     return joinResets(this.singleObservationSpace, resets, this.#observations);
   }
 
-  async step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Observation>> {
+  async step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Batch<Observation>>> {
     this.#lifecycle.requireReady();
     const space = this.singleActionSpace;
     requireBatch("step", space, actions, this.numEnvs);

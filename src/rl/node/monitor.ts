@@ -1,5 +1,6 @@
 import { ConfigError, UsageError } from "../../base/errors.ts";
 import type { Env, Info, Reset, ResetOptions, Step } from "../env.ts";
+import type { Batch } from "../vector/batch.ts";
 import type { VectorEnv, VectorStep } from "../vector/vector-env.ts";
 import { finalInfoKey, infoOf } from "../vector/vector-info.ts";
 import { VectorRecordEpisodeStatistics } from "../vector/vector-record-episode-statistics.ts";
@@ -100,7 +101,9 @@ export class VectorMonitor<Observation, Action> extends VectorRecordEpisodeStati
     await super.close();
   }
 
-  protected override changeStep(step: VectorStep<Observation>): VectorStep<Observation> {
+  protected override changeStep(
+    step: VectorStep<Batch<Observation>>,
+  ): VectorStep<Batch<Observation>> {
     const result = super.changeStep(step);
     const facts = this.autoresetMode === "SameStep" ? result.infos[finalInfoKey] : result.infos;
     for (let index = 0; index < this.numEnvs; index++) {

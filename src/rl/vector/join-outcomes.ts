@@ -2,6 +2,7 @@ import type { Reset } from "../env.ts";
 import type { Space } from "../space.ts";
 import type { Outcome } from "./autoreset-env.ts";
 import { stackValues } from "./batch.ts";
+import type { Batch } from "./batch.ts";
 import type { VectorReset, VectorStep } from "./vector-env.ts";
 import { addInfo, finalInfoKey, finalObservationKey } from "./vector-info.ts";
 import type { VectorInfo } from "./vector-info.ts";
@@ -10,7 +11,7 @@ import type { VectorInfo } from "./vector-info.ts";
 export function joinOutcomes<Observation>(
   space: Space<Observation>,
   outcomes: readonly Outcome<Observation>[],
-): VectorStep<Observation> {
+): VectorStep<Batch<Observation>> {
   const count = outcomes.length;
   const rewards = new Float64Array(count);
   const terminated = new Uint8Array(count);
@@ -44,7 +45,7 @@ export function joinResets<Observation>(
   space: Space<Observation>,
   resets: readonly (Reset<Observation> | null)[],
   observations: readonly Observation[],
-): VectorReset<Observation> {
+): VectorReset<Batch<Observation>> {
   const infos: VectorInfo = {};
   resets.forEach((reset, index) => {
     if (reset !== null) addInfo(infos, reset.info, index, resets.length);

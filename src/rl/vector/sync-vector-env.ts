@@ -89,7 +89,7 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     return this.envs[0].spec;
   }
 
-  resetSync(options: VectorResetOptions = {}): VectorReset<Observation> {
+  resetSync(options: VectorResetOptions = {}): VectorReset<Batch<Observation>> {
     const mask = maskOf("reset", options.resetMask, this.numEnvs);
     this.#lifecycle.requireResets(mask);
     const seeds = seedsOf("reset", options.seed, this.numEnvs);
@@ -103,7 +103,7 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     return joinResets(this.singleObservationSpace, resets, this.#observations);
   }
 
-  stepSync(actions: Batch<Action> | ArrayLike<number>): VectorStep<Observation> {
+  stepSync(actions: Batch<Action> | ArrayLike<number>): VectorStep<Batch<Observation>> {
     this.#lifecycle.requireReady();
     requireBatch("step", this.singleActionSpace, actions, this.numEnvs);
     const outcomes = this.#stepAll(actions as Batch<Action>);
@@ -112,11 +112,11 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     return step;
   }
 
-  reset(options: VectorResetOptions = {}): Promise<VectorReset<Observation>> {
+  reset(options: VectorResetOptions = {}): Promise<VectorReset<Batch<Observation>>> {
     return inPromise(() => this.resetSync(options));
   }
 
-  step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Observation>> {
+  step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Batch<Observation>>> {
     return inPromise(() => this.stepSync(actions));
   }
 

@@ -1,6 +1,7 @@
 import { AthanorError } from "../../base/errors.ts";
 import { isSpaceArray, sizeOf } from "./batch.ts";
 import { finalObservations } from "./map-observations.ts";
+import type { Batch } from "./batch.ts";
 import type { VectorEnv, VectorReset, VectorStep } from "./vector-env.ts";
 import { VectorWrapper } from "./vector-wrapper.ts";
 import type { GivenActions } from "./vector-wrapper.ts";
@@ -37,13 +38,17 @@ export class VectorCheckNan<Observation, Action> extends VectorWrapper<Observati
     return actions;
   }
 
-  protected override changeReset(reset: VectorReset<Observation>): VectorReset<Observation> {
+  protected override changeReset(
+    reset: VectorReset<Batch<Observation>>,
+  ): VectorReset<Batch<Observation>> {
     this.#actions = null;
     this.#checkObservations(reset.observations);
     return reset;
   }
 
-  protected override changeStep(step: VectorStep<Observation>): VectorStep<Observation> {
+  protected override changeStep(
+    step: VectorStep<Batch<Observation>>,
+  ): VectorStep<Batch<Observation>> {
     this.#check("reward", step.rewards, 1);
     this.#checkObservations(step.observations);
     finalObservations(step.infos).forEach((final, index) => {

@@ -30,15 +30,15 @@ export interface VectorResetOptions {
 }
 
 /** What {@link VectorEnv.reset} returns. */
-export interface VectorReset<Observation = unknown> {
+export interface VectorReset<Observations = unknown> {
   /** A row for each environment: those that were not reset keep theirs. */
-  readonly observations: Batch<Observation>;
+  readonly observations: Observations;
   readonly infos: VectorInfo;
 }
 
 /** What {@link VectorEnv.step} returns; the arrays belong to the caller. */
-export interface VectorStep<Observation = unknown> {
-  readonly observations: Batch<Observation>;
+export interface VectorStep<Observations = unknown> {
+  readonly observations: Observations;
   /** [numEnvs] */
   readonly rewards: Float64Array;
   /** [numEnvs] 1 where the task itself ended. */
@@ -70,7 +70,7 @@ export interface VectorEnv<Observation = unknown, Action = unknown> extends Asyn
   readonly spec: EnvSpec | null;
 
   /** Begins an episode in every environment, or in those of `resetMask`. */
-  reset(options?: VectorResetOptions): Promise<VectorReset<Observation>>;
+  reset(options?: VectorResetOptions): Promise<VectorReset<Batch<Observation>>>;
   /**
    * Takes one action in each environment.
    *
@@ -78,11 +78,11 @@ export interface VectorEnv<Observation = unknown, Action = unknown> extends Asyn
    * @throws {UsageError} before a reset, and in mode `Disabled` after an end.
    * @throws {AthanorError} that names the environment if one of them throws; then all are closed.
    */
-  step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Observation>>;
+  step(actions: Batch<Action> | ArrayLike<number>): Promise<VectorStep<Batch<Observation>>>;
   /** {@link VectorEnv.reset} without a promise, where every environment lives in this thread. */
-  resetSync?(options?: VectorResetOptions): VectorReset<Observation>;
+  resetSync?(options?: VectorResetOptions): VectorReset<Batch<Observation>>;
   /** {@link VectorEnv.step} without a promise, where every environment lives in this thread. */
-  stepSync?(actions: Batch<Action> | ArrayLike<number>): VectorStep<Observation>;
+  stepSync?(actions: Batch<Action> | ArrayLike<number>): VectorStep<Batch<Observation>>;
 
   /** A picture of each environment's present state. */
   render(): Promise<VectorRender>;

@@ -5,6 +5,7 @@ import type { NormalizeRewardOptions } from "../wrappers/normalize-options.ts";
 import { scaledReward } from "../wrappers/normalize-reward.ts";
 import type { NormalizeRewardState } from "../wrappers/normalize-reward.ts";
 import { maskOf } from "./seeds.ts";
+import type { Batch } from "./batch.ts";
 import type { VectorEnv, VectorReset, VectorResetOptions, VectorStep } from "./vector-env.ts";
 import { VectorWrapper } from "./vector-wrapper.ts";
 
@@ -62,9 +63,9 @@ export class VectorNormalizeReward<Observation, Action> extends VectorWrapper<Ob
   }
 
   protected override changeReset(
-    reset: VectorReset<Observation>,
+    reset: VectorReset<Batch<Observation>>,
     options: VectorResetOptions,
-  ): VectorReset<Observation> {
+  ): VectorReset<Batch<Observation>> {
     maskOf("reset", options.resetMask, this.numEnvs).forEach((isReset, index) => {
       if (isReset === 0) return;
       this.#accumulated[index] = 0;
@@ -73,7 +74,9 @@ export class VectorNormalizeReward<Observation, Action> extends VectorWrapper<Ob
     return reset;
   }
 
-  protected override changeStep(step: VectorStep<Observation>): VectorStep<Observation> {
+  protected override changeStep(
+    step: VectorStep<Batch<Observation>>,
+  ): VectorStep<Batch<Observation>> {
     const active: number[] = [];
     step.rewards.forEach((reward, index) => {
       const isReset = this.#hasEnded[index] === 1 && this.autoresetMode === "NextStep";

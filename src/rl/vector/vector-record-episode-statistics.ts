@@ -2,6 +2,7 @@ import { UsageError } from "../../base/errors.ts";
 import { EpisodeQueue } from "../wrappers/episode-queue.ts";
 import type { EpisodeQueueOptions } from "../wrappers/episode-queue.ts";
 import { maskOf } from "./seeds.ts";
+import type { Batch } from "./batch.ts";
 import type { VectorEnv, VectorReset, VectorResetOptions, VectorStep } from "./vector-env.ts";
 import { addInfo, finalInfoKey } from "./vector-info.ts";
 import type { VectorInfo } from "./vector-info.ts";
@@ -38,16 +39,18 @@ export class VectorRecordEpisodeStatistics<Observation, Action> extends VectorWr
   }
 
   protected override changeReset(
-    reset: VectorReset<Observation>,
+    reset: VectorReset<Batch<Observation>>,
     options: VectorResetOptions,
-  ): VectorReset<Observation> {
+  ): VectorReset<Batch<Observation>> {
     maskOf("reset", options.resetMask, this.numEnvs).forEach((isReset, index) => {
       if (isReset === 1) this.#begin(index);
     });
     return reset;
   }
 
-  protected override changeStep(step: VectorStep<Observation>): VectorStep<Observation> {
+  protected override changeStep(
+    step: VectorStep<Batch<Observation>>,
+  ): VectorStep<Batch<Observation>> {
     if (this.#statsKey in step.infos) {
       throw new UsageError(
         `VectorRecordEpisodeStatistics: infos must not have the key "${this.#statsKey}" already; ` +
@@ -65,7 +68,7 @@ export class VectorRecordEpisodeStatistics<Observation, Action> extends VectorWr
     this.#hasEnded[index] = 0;
   }
 
-  #count(step: VectorStep<Observation>, index: number): void {
+  #count(step: VectorStep<Batch<Observation>>, index: number): void {
     const isFirst = this.#hasEnded[index] === 1;
     if (isFirst) this.#begin(index);
     // In mode NextStep this was no step, but the reset.

@@ -35,8 +35,8 @@ export abstract class VectorWrapper<
   readonly observationSpace: Space<Batch<Observation>>;
   readonly actionSpace: Space<Batch<Action>>;
   readonly spec: EnvSpec | null;
-  readonly resetSync?: (options?: VectorResetOptions) => VectorReset<Observation>;
-  readonly stepSync?: (actions: GivenActions<Action>) => VectorStep<Observation>;
+  readonly resetSync?: (options?: VectorResetOptions) => VectorReset<Batch<Observation>>;
+  readonly stepSync?: (actions: GivenActions<Action>) => VectorStep<Batch<Observation>>;
 
   constructor(
     env: VectorEnv<InnerObservation, InnerAction>,
@@ -63,11 +63,11 @@ export abstract class VectorWrapper<
     }
   }
 
-  async reset(options: VectorResetOptions = {}): Promise<VectorReset<Observation>> {
+  async reset(options: VectorResetOptions = {}): Promise<VectorReset<Batch<Observation>>> {
     return this.changeReset(await this.env.reset(options), options);
   }
 
-  async step(actions: GivenActions<Action>): Promise<VectorStep<Observation>> {
+  async step(actions: GivenActions<Action>): Promise<VectorStep<Batch<Observation>>> {
     return this.changeStep(await this.env.step(this.changeActions(actions)));
   }
 
@@ -95,14 +95,14 @@ export abstract class VectorWrapper<
 
   /** What a reset returns. */
   protected changeReset(
-    reset: VectorReset<InnerObservation>,
+    reset: VectorReset<Batch<InnerObservation>>,
     _options: VectorResetOptions,
-  ): VectorReset<Observation> {
-    return reset as unknown as VectorReset<Observation>;
+  ): VectorReset<Batch<Observation>> {
+    return reset as unknown as VectorReset<Batch<Observation>>;
   }
 
   /** What a step returns. */
-  protected changeStep(step: VectorStep<InnerObservation>): VectorStep<Observation> {
-    return step as unknown as VectorStep<Observation>;
+  protected changeStep(step: VectorStep<Batch<InnerObservation>>): VectorStep<Batch<Observation>> {
+    return step as unknown as VectorStep<Batch<Observation>>;
   }
 }
