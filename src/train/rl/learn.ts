@@ -1,6 +1,7 @@
 import type { Seed } from "../../base/pcg64.ts";
 import { AthanorError, ConfigError } from "../../base/errors.ts";
 import type { Env } from "../../rl/env.ts";
+import { requireKnownNames } from "../../rl/option-names.ts";
 import type { Rows } from "../../rl/transitions.ts";
 import { scope } from "../../tensor/memory.ts";
 import type {
@@ -21,7 +22,7 @@ import type { EpisodeRecord } from "./episode-record.ts";
 import { EpisodeTracker } from "./episode-record.ts";
 import type { Learner, UpdateMetrics } from "./learner.ts";
 import type { RunLogger } from "./logs/run-logger.ts";
-import { requireCount, requireKnownOptions } from "./option-checks.ts";
+import { requireCount } from "./option-checks.ts";
 import { RolloutStatistics } from "./rollout-statistics.ts";
 import { identityOf, requireSameRun } from "./run-identity.ts";
 import type { RunState } from "./run-state.ts";
@@ -481,7 +482,7 @@ const optionNames: readonly (keyof LearnOptions)[] = [
 ];
 
 function checkOptions(options: LearnOptions): void {
-  requireKnownOptions("learn", options, optionNames);
+  requireKnownNames("learn", options, optionNames);
   requireCount("learn", "totalSteps", options.totalSteps);
   requireCount("learn", "logEvery", options.logEvery ?? 1);
 }

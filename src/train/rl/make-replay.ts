@@ -7,7 +7,7 @@ import { PrioritizedReplay } from "../../rl/replay/prioritized-replay.ts";
 import type { PrioritizedReplayOptions } from "../../rl/replay/prioritized-replay.ts";
 import { ReplayBuffer } from "../../rl/replay/replay-buffer.ts";
 import type { Replay, ReplayOptions } from "../../rl/replay/replay.ts";
-import { requireKnownOptions } from "./option-checks.ts";
+import { requireKnownNames } from "../../rl/option-names.ts";
 import type { LearnEnv } from "./stepper-of.ts";
 
 /** Draws transitions in proportion to what they missed their targets by. */
@@ -50,11 +50,11 @@ export function makeReplay(
   }
   if (prioritizedReplay !== null) {
     const known = ["alpha", "beta", "epsilon"];
-    requireKnownOptions(`${owner}: prioritizedReplay`, prioritizedReplay, known);
+    requireKnownNames(`${owner}: prioritizedReplay`, prioritizedReplay, known);
     return new PrioritizedReplay({ ...options, ...prioritizedReplay });
   }
   if (hindsightReplay === null) return new ReplayBuffer(options);
-  requireKnownOptions(`${owner}: hindsightReplay`, hindsightReplay, ["strategy", "nSampledGoal"]);
+  requireKnownNames(`${owner}: hindsightReplay`, hindsightReplay, ["strategy", "nSampledGoal"]);
   const { space, computeReward } = goalsOf(owner, env);
   return new HindsightReplay({
     ...options,

@@ -1,9 +1,10 @@
 import { ConfigError } from "../../../base/errors.ts";
+import { requireKnownNames } from "../../../rl/option-names.ts";
 import { scope } from "../../../tensor/memory.ts";
 import { CheckpointFolder } from "../../checkpoint-folder.ts";
 import type { Callback, Training } from "../callback.ts";
 import { isDue } from "../callback.ts";
-import { requireCount, requireKnownOptions } from "../option-checks.ts";
+import { requireCount } from "../option-checks.ts";
 
 /** Options of {@link CheckpointCallback}. */
 export interface CheckpointOptions {
@@ -39,7 +40,7 @@ export class CheckpointCallback implements Callback {
 
   /** @throws {ConfigError} for unknown options, or intervals out of range. */
   constructor(options: CheckpointOptions) {
-    requireKnownOptions("CheckpointCallback", options, optionNames);
+    requireKnownNames("CheckpointCallback", options, optionNames);
     requireCount("CheckpointCallback", "everySteps", options.everySteps ?? 1);
     if (!((options.everyMinutes ?? 1) > 0)) {
       throw new ConfigError(

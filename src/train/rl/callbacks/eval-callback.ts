@@ -1,10 +1,11 @@
 import type { Seed } from "../../../base/pcg64.ts";
 import { ConfigError } from "../../../base/errors.ts";
 import type { Env } from "../../../rl/env.ts";
+import { requireKnownNames } from "../../../rl/option-names.ts";
 import type { Callback, Training } from "../callback.ts";
 import { isDue } from "../callback.ts";
 import { evaluatePolicy } from "../evaluate-policy.ts";
-import { requireCount, requireKnownOptions } from "../option-checks.ts";
+import { requireCount } from "../option-checks.ts";
 import { savePolicy } from "../policy-file.ts";
 import { copyWrapperStates } from "../wrapper-states.ts";
 
@@ -42,7 +43,7 @@ export class EvalCallback implements Callback {
 
   /** @throws {ConfigError} for unknown options, or counts that are none. */
   constructor(options: EvaluationOptions) {
-    requireKnownOptions("EvalCallback", options, optionNames);
+    requireKnownNames("EvalCallback", options, optionNames);
     requireCount("EvalCallback", "everySteps", options.everySteps ?? 1);
     requireCount("EvalCallback", "episodes", options.episodes ?? 1);
     this.#options = options;
