@@ -12,7 +12,7 @@ export interface ActionCodec {
   readonly size: number;
   /** Actions of the space as they are stored. A new array. */
   encode(rows: Rows): Rows;
-  /** Stored actions as the space has them, inside its bounds. A new array. */
+  /** Stored actions as the space has them, inside its bounds. */
   decode(rows: Rows): Rows;
   /** Stored actions that are spread evenly over the space. */
   random(count: number, random: Pcg64): Rows;

@@ -16,6 +16,7 @@ import { FlattenObservation } from "../../rl/wrappers/flatten-observation.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { valueOf } from "./actor-critic-nets.ts";
 import { DDPG } from "./ddpg.ts";
+import type { DdpgSettings } from "./ddpg.ts";
 import { DQN } from "./dqn.ts";
 import { SAC } from "./sac.ts";
 import { TD3 } from "./td3.ts";
@@ -497,6 +498,34 @@ describe("options", () => {
     [{ optimizer: { betas: [0.9, 1] } }, "betas[1]"],
   ])("%j are refused", (options, message) => {
     expect(make(options)).toThrow(message);
+  });
+
+  it.each<[string, Partial<DdpgSettings>]>([
+    [
+      "Lillicrap",
+      {
+        netArch: [400, 300],
+        actionLayer: 2,
+        lastLayerInit: 3e-3,
+        layerNorm: true,
+        actorLearningRate: 1e-4,
+        criticLearningRate: 1e-3,
+        criticOptimizer: { weightDecay: 1e-2 },
+        batchSize: 64,
+        tau: 1e-3,
+        actionNoise: { kind: "ornsteinUhlenbeck", sigma: 0.2 },
+      },
+    ],
+    ["CleanRL", { learningRate: 3e-4, policyDelay: 2, learningStarts: 25_000 }],
+    ["Spinning Up", { batchSize: 100, randomSteps: 10_000, trainFrequency: 50, gradientSteps: 50 }],
+    ["Stable-Baselines3", { netArch: [400, 300], learningStarts: 256, actionNoise: null }],
+  ])("express the recipe of %s", (_, recipe) => {
+    using agent = new DDPG(new Spaces(box), { ...recipe, bufferSize: 1000, seed: 1 });
+    agent.remember(transitions(agent, 256, new Pcg64(1)));
+    agent.update();
+    agent.update();
+    const action = agent.act(new Float32Array(3), 1, false);
+    expect(agent.actionSpace.contains(action)).toBe(true);
   });
 
   it("of SAC, TD3 and DQN are checked", () => {

@@ -7,7 +7,7 @@ import type { ActionNoiseSettings } from "./exploration-noise.ts";
 import type { ReplaySettings } from "./make-replay.ts";
 import { activations } from "./mlp.ts";
 import type { Activation } from "./mlp.ts";
-import { requireKnownOptions } from "./option-checks.ts";
+import { requireKnownNames } from "../../rl/option-names.ts";
 import { requireSchedule } from "./schedule.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -119,7 +119,7 @@ export const actorCriticDefaults: ActorCriticSettings = {
  * @throws {ConfigError} for an option that does not exist, with the one that was probably meant.
  */
 export function mergeSettings<S extends object>(owner: string, defaults: S, given: Partial<S>): S {
-  requireKnownOptions(owner, given, Object.keys(defaults));
+  requireKnownNames(owner, given, Object.keys(defaults));
   const wanted = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(wanted) };
 }
