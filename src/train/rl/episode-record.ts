@@ -30,7 +30,7 @@ export interface EpisodeInProgress {
  * $\frac 1 T \sum_t \sum_{k ≥ t} γ^{k - t} r_k$. Where a time limit cut the episode, the rewards nobody
  * saw are taken as the mean of the last 1 / (1 - γ) steps, about as far as a critic looks.
  */
-export function meanDiscountedReturn(
+function meanDiscountedReturn(
   rewards: readonly number[],
   gamma: number,
   terminated: boolean,

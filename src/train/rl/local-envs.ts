@@ -184,7 +184,7 @@ export class LocalEnvs implements EnvStepper {
 }
 
 /** Id of a registered environment, otherwise the name of its class. */
-export function envName(env: Env): string {
+function envName(env: Env): string {
   return env.spec?.id ?? env.unwrapped.spec?.id ?? env.unwrapped.constructor.name;
 }
 

@@ -2,7 +2,7 @@ import type { LogEvent } from "../../jsonl-logger.ts";
 import type { RunLogger } from "./run-logger.ts";
 
 /** Name of the events that hold the numbers of a line of the log. */
-export const metricsEvent = "metrics";
+const metricsEvent = "metrics";
 
 /**
  * Hands each line of the log on as an event `{ event: "metrics", step, … }`, such as to the `log` of

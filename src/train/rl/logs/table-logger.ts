@@ -22,7 +22,7 @@ export function tableLogger(stream: ProgressStream = process.stdout): RunLogger 
  * |    ep_rew_mean  | -1208    |
  * ------------------------------
  */
-export function tableOf(values: Readonly<Record<string, number>>): string {
+function tableOf(values: Readonly<Record<string, number>>): string {
   const rows: (readonly [name: string, value: string])[] = [];
   let group = "";
   for (const key of Object.keys(values).toSorted()) {
