@@ -7,6 +7,7 @@ import { cellOf } from "../contenders.ts";
 import { writeSection } from "../docs.ts";
 import { describeMachine, loadWarning, machineLine } from "../machine.ts";
 import { summarise } from "../statistics.ts";
+import type { Recipe } from "./protocol.ts";
 import { parseRow, policyDelays, rowName, updateFlops } from "./update-sizes.ts";
 import { updateAlgorithms, updateSizes } from "./update-sizes.ts";
 import type { UpdateAlgorithm } from "./update-sizes.ts";
@@ -54,30 +55,53 @@ interface Settings {
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** What the torch peer is told; the names are those of the learning runs' recipes. */
+/** What the torch peer is told: the recipe of a learning run, of which it makes nets and updates. */
 function recipeOf(row: string, threads: number, device: string): string {
   const { algorithm, size } = parseRow(row);
   const { observation, action, hidden, batch } = size;
-  return JSON.stringify({
+  const recipe: Recipe = {
+    ...unused,
     algorithm,
-    device: device === "wasm" ? "cpu" : device,
-    observation,
-    action,
-    hidden: [hidden, hidden],
-    batch,
     threads,
     seed: 1,
-    steps: 1,
-    bufferSize: 1,
+    hidden: [hidden, hidden],
+    policyHidden: null,
+    activation: "relu",
+    lastLayerInit: null,
+    batch,
     learningRate: 1e-3,
+    actorLearningRate: null,
     tau: 0.005,
     gamma: 0.99,
     noise: { kind: "gaussian", sigma: 0.1 },
     policyDelay: policyDelays[algorithm],
     targetNoise: 0.2,
     targetNoiseClip: 0.5,
+  };
+  return JSON.stringify({
+    ...recipe,
+    device: device === "wasm" ? "cpu" : device,
+    observation,
+    action,
   });
 }
+
+/** Of a recipe, what only matters where an environment is played. */
+const unused = {
+  env: "",
+  envOptions: {},
+  steps: 1,
+  bufferSize: 1,
+  learningStarts: 0,
+  randomSteps: null,
+  bins: 0,
+  explorationFraction: 0,
+  finalEpsilon: 0,
+  evaluation: { every: 1, episodes: 1, seed: 0 },
+  gate: null,
+  gateOfOptimum: null,
+  stopAtGate: false,
+};
 
 /** Updates of a run: as many as make waiting for a card small, and whole turns of a delay. */
 const updatesPerRun = (device: string): number => (device === "cuda" ? 100 : 2);
