@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Env } from "athanor/rl";
+import type { Env, VectorEnv } from "athanor/rl";
 import { NormalizeObservation, SyncVectorEnv } from "athanor/rl";
-import type { Callback, LearnEnv, LearnOptions, RunState, Training } from "athanor/train";
+import type { Callback, LearnEnv, Learner, LearnOptions, RunState, Training } from "athanor/train";
 import {
   CheckpointCallback,
   csvLogger,
@@ -43,6 +43,24 @@ function recorder() {
       lines.push([step, Object.fromEntries(kept)]);
     },
     close() {},
+  };
+}
+
+/** A vector environment that only answers later. */
+function withoutSync(env: SyncVectorEnv): VectorEnv {
+  const { numEnvs, autoresetMode, singleObservationSpace, singleActionSpace, spec } = env;
+  return {
+    numEnvs,
+    autoresetMode,
+    singleObservationSpace,
+    singleActionSpace,
+    spec,
+    reset: (options) => env.reset(options),
+    step: (actions) => env.step(actions),
+    render: () => env.render(),
+    call: (method, ...args) => env.call(method, ...args),
+    close: () => env.close(),
+    [Symbol.asyncDispose]: () => env.close(),
   };
 }
 
@@ -115,6 +133,30 @@ describe("learn", () => {
     const nextStep = await stored(new SyncVectorEnv(make(), { autoresetMode: "NextStep" }));
     expect(nextStep).toHaveLength(60);
     expect(nextStep.filter((row) => !direct.includes(row)).length).toBeLessThan(10);
+  });
+
+  it("waits for environments and policies that answer later", async () => {
+    const make = (): PointEnv[] => [new PointEnv({ limit: 7 }), new PointEnv({ limit: 11 })];
+    const run = async (isLate: boolean): Promise<unknown> => {
+      const sync = new SyncVectorEnv(make(), { autoresetMode: "SameStep" });
+      const env = isLate ? withoutSync(sync) : sync;
+      const learner = new TinyLearner();
+      const act = learner.act.bind(learner);
+      if (isLate) {
+        const late: Learner = learner;
+        late.act = async (...args) => act(...args);
+      }
+      const seen: number[] = [];
+      const callbacks = [
+        everyNSteps(20, async ({ steps }) => void seen.push(steps)),
+        everyNSteps(20, ({ steps }) => void seen.push(steps)),
+      ];
+      await learn(learner, env, { totalSteps: 60, seed: 9, callbacks });
+      return [learner.remembered, learner.weights, seen];
+    };
+    const [late, direct] = [await run(true), await run(false)];
+    expect(late).toEqual(direct);
+    expect(late).toMatchObject([{ length: 30 }, {}, [20, 20, 40, 40, 60, 60]]);
   });
 
   it("calls callbacks in their order, and stops when one says so", async () => {

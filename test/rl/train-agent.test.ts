@@ -135,6 +135,17 @@ describe("trainAgent", () => {
     expect(more).toMatchObject({ status: "finished", learned: { steps: 500 } });
   });
 
+  it("takes nothing of an earlier run in its folder for its own", async () => {
+    const out = join(folder, "run");
+    await trainAgent({ ...quick, out });
+    const short = { totalSteps: 150, evalEvery: 1000 };
+    const again = await trainAgent({ ...quick, ...short, out });
+    expect(again).toMatchObject({ weightsPath: join(out, "best", "step-00000150.safetensors") });
+    expect(readdirSync(join(out, "latest"))).toEqual(["step-00000150.safetensors"]);
+    expect(readdirSync(join(out, "tensorboard"))).toHaveLength(1);
+    expect(readJsonl(join(out, "log.jsonl")).at(-1)).toMatchObject({ event: "run-end", step: 150 });
+  });
+
   it("refuses to resume what does not fit", async () => {
     const out = join(folder, "run");
     await trainAgent({ ...quick, out, totalSteps: 120, evalEvery: 120 });

@@ -143,7 +143,9 @@ function filmSection(film: FilmFiles | null): ReportSection[] {
     return markup`<img src="data:image/${type};base64,${data}" alt="${alt}" style="${width};border-radius:6px;margin-bottom:0.9rem">`;
   };
   const video =
-    gifPath === null ? [] : [image(gifPath, "gif", "The best policy at work", "width:min(100%,20rem)")];
+    gifPath === null
+      ? []
+      : [image(gifPath, "gif", "The best policy at work", "width:min(100%,20rem)")];
   const strip = image(stripPath, "png", "Eight moments of the same episode", "width:100%");
   return [
     {

@@ -37,6 +37,7 @@ export interface LearnOptions {
   readonly callbacks?: CallbackLike | readonly CallbackLike[];
   /** Judges the policy every now and then, as {@link EvalCallback} does. */
   readonly evaluation?: EvaluationOptions;
+  /** Closed at the end. */
   readonly logger?: RunLogger | readonly RunLogger[];
   /** Steps between lines of the log. @defaultValue 1000 */
   readonly logEvery?: number;

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../../base/errors.ts";
 import { init } from "../../tensor/device.ts";
@@ -187,6 +188,7 @@ class AgentRun {
         `note: ${this.#out} holds an interrupted run (--resume continues it); starting anew`,
       );
     }
+    if (saved === undefined) await this.#clear(checkpoints);
     await writeSettings(this.#out, this.#settings);
     const step = saved?.loop.steps ?? 0;
     const keep = (event: LogEvent): boolean => Number(event["step"]) <= step;
@@ -214,6 +216,13 @@ class AgentRun {
       ...(signal !== undefined && { signal }),
       onNote: (text) => this.#progress.note(text),
     });
+  }
+
+  /** Nothing of an earlier run in the folder may be taken for this one's. */
+  async #clear(checkpoints: CheckpointFolder): Promise<void> {
+    await checkpoints.clear();
+    await new CheckpointFolder(join(this.#out, "best")).clear();
+    await rm(join(this.#out, "tensorboard"), { recursive: true, force: true });
   }
 
   #callbacks(): Callback[] {

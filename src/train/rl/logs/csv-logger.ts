@@ -1,5 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { UsageError } from "../../../base/errors.ts";
 import { explainWriteError } from "../../../io/atomic-file.ts";
 import type { RunLogger } from "./run-logger.ts";
 
@@ -50,12 +51,15 @@ export function csvLogger(path: string, options: { readonly keepUntil?: number }
   file = begin();
   return {
     write(step, values) {
+      if (file === null) {
+        throw new UsageError(`csvLogger: ${path} was closed; a training takes a new logger`);
+      }
       const row = { ...values, [stepColumn]: step };
       rows.push(row);
       const added = Object.keys(row).filter((name) => !columns.includes(name));
       columns = [...columns, ...added];
       if (added.length > 0) file = begin();
-      else if (file !== null) append(file, cellsOf(row));
+      else append(file, cellsOf(row));
     },
     close() {
       if (file !== null) closeSync(file);
