@@ -47,13 +47,16 @@ function recorder() {
 }
 
 /** A vector environment that only answers later. */
-function withoutSync(env: SyncVectorEnv): VectorEnv {
+function withoutSync<O, A>(env: VectorEnv<O, A>): VectorEnv<O, A> {
   const { numEnvs, autoresetMode, singleObservationSpace, singleActionSpace, spec } = env;
+  const { observationSpace, actionSpace } = env;
   return {
     numEnvs,
     autoresetMode,
     singleObservationSpace,
     singleActionSpace,
+    observationSpace,
+    actionSpace,
     spec,
     reset: (options) => env.reset(options),
     step: (actions) => env.step(actions),
