@@ -6,10 +6,16 @@
 export type { CausalLmConfig, LanguageModelHead, TokenBatch } from "./text/causal-lm.ts";
 export { CausalLM } from "./text/causal-lm.ts";
 export type { GenerateOptions } from "./text/gpt2-generation.ts";
+export type { GemmaConfig, GemmaModelType, GemmaOptions } from "./text/gemma-config.ts";
+export { Gemma } from "./text/gemma.ts";
 export type { GPT2Config, GPT2Options } from "./text/gpt2.ts";
 export { GPT2, gpt2Sizes } from "./text/gpt2.ts";
 export type { DecodeStep, KeyValueCacheOptions, LayerKeyValues } from "./text/key-value-cache.ts";
 export { KeyValueCache } from "./text/key-value-cache.ts";
+export type { LlamaConfig, LlamaModelType, LlamaOptions } from "./text/llama-config.ts";
+export { Llama } from "./text/llama.ts";
+export type { LayerType } from "./text/decoder-config.ts";
+export type { RopeParameters, RopeType } from "./text/rope-parameters.ts";
 export type { SamplingOptions } from "./text/sampling.ts";
 export { filterLogits, sampleToken } from "./text/sampling.ts";
 export { DigitsNet } from "./vision/digits-net.ts";

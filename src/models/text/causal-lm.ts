@@ -20,6 +20,10 @@ export interface CausalLmConfig {
   readonly maxPositionEmbeddings: number;
   /** Whether the classifier's weight is the table of tokens. */
   readonly tieWordEmbeddings: boolean;
+  readonly bosTokenId: number | null;
+  /** Tokens that end a text; some models have several. */
+  readonly eosTokenId: number | readonly number[] | null;
+  readonly padTokenId: number | null;
 }
 
 /** A batch of token sequences, B rows of T tokens. */

@@ -1,10 +1,11 @@
 import { ConfigError, ShapeError } from "../../base/errors.ts";
-import { arange, full, zeros } from "../../tensor/factories.ts";
+import { arange, full } from "../../tensor/factories.ts";
 import { cat } from "../../tensor/functions.ts";
 import { jit } from "../../tensor/jit.ts";
 import { scope } from "../../tensor/memory.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { DecodeState, GPT2, LayerCache } from "./gpt2.ts";
+import type { GPT2 } from "./gpt2.ts";
+import type { KeyValueCache } from "./key-value-cache.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { checkSampling, sampleToken } from "./sampling.ts";
 
@@ -91,36 +92,33 @@ function checkRequest(model: GPT2, tokens: Tensor, options: GenerateOptions): vo
 class Decoder implements Disposable {
   readonly #first: Tensor;
   readonly #position: Tensor;
-  readonly #caches: readonly LayerCache[];
+  readonly #cache: KeyValueCache;
   readonly #step: ReturnType<typeof jit<[Tensor], Tensor>>;
 
   constructor(model: GPT2, tokens: Tensor, options: GenerateOptions) {
-    const { nPositions, nHead, nEmbd, nLayer } = model.config;
+    const { nPositions } = model.config;
     const [batch, length] = tokens.shape;
     const { device } = tokens;
-    const { dtype } = model.transformer.wte.weight;
-    const shape = [batch, nHead, nPositions, nEmbd / nHead];
-    this.#caches = Array.from({ length: nLayer }, () => ({
-      key: zeros(shape, { dtype, device }),
-      value: zeros(shape, { dtype, device }),
-    }));
+    this.#cache = model.createCache({ batch, length: nPositions });
     this.#position = full([1], length - 1, { dtype: "i32", device });
     const padded = Math.min(nPositions, Math.ceil(length / promptStep) * promptStep);
-    const read = jit((prompt: Tensor) => {
-      const { logits, caches } = model.prefill(prompt, this.#position);
-      caches.forEach(({ key, value }, i) => this.#fill(i, { key, value }, padded));
-      return sampleToken(logits, options);
-    });
+    /** Logits [B, V] behind the tokens that stand at `positions` [S]; `last` says behind which of them. */
+    const read = (inputIds: Tensor, positions: Tensor, last: Tensor): Tensor => {
+      const mask = arange(nPositions, { device }).le(positions.unsqueeze(1)).unsqueeze(0);
+      const positionIds = positions.unsqueeze(0);
+      const hidden = model.decode(inputIds, this.#cache, { positions, positionIds, mask });
+      return model.logits(hidden.indexSelect(1, last)).select(1, 0);
+    };
+    const start = jit((prompt: Tensor) =>
+      sampleToken(read(prompt, arange(padded, { device }), this.#position), options),
+    );
     // Causal attention does not let earlier tokens see the padding, and its keys are overwritten.
-    this.#first = read(tokens.to("i32").pad([0, padded - length]));
-    read.dispose();
+    this.#first = start(tokens.to("i32").pad([0, padded - length]));
+    start.dispose();
     this.#step = jit((token: Tensor) => {
       const position = this.#position.add(1);
       this.#position.assign(position);
-      const places = arange(nPositions, { device });
-      const mask = places.le(position).reshape([1, 1, 1, nPositions]);
-      const state: DecodeState = { position, mask, caches: this.#caches };
-      return sampleToken(model.decode(token, state), options);
+      return sampleToken(read(token, position, full([1], 0, { dtype: "i32", device })), options);
     });
   }
 
@@ -134,19 +132,9 @@ class Decoder implements Disposable {
     return this.#step(token);
   }
 
-  #fill(layer: number, fresh: LayerCache, length: number): void {
-    const held = this.#caches[layer];
-    const missing = held.key.shape[2] - length;
-    held.key.assign(fresh.key.to(held.key.dtype).pad([0, 0, 0, missing]));
-    held.value.assign(fresh.value.to(held.value.dtype).pad([0, 0, 0, missing]));
-  }
-
   [Symbol.dispose](): void {
     this.#step.dispose();
-    for (const { key, value } of this.#caches) {
-      key.dispose();
-      value.dispose();
-    }
+    this.#cache.dispose();
     this.#position.dispose();
   }
 }

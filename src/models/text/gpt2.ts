@@ -4,7 +4,6 @@ import { Dropout } from "../../nn/dropout.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { scaledDotProductAttention } from "../../nn/functional/attention.ts";
 import { gelu } from "../../nn/functional/activation.ts";
-import { linear } from "../../nn/functional/linear.ts";
 import { crossEntropy } from "../../nn/functional/loss.ts";
 import * as init from "../../nn/init.ts";
 import { LayerNorm } from "../../nn/layer-norm.ts";
@@ -15,12 +14,19 @@ import type { LoadReport, StateDict } from "../../nn/state-dict.ts";
 import { checkpoint } from "../../tensor/checkpoint.ts";
 import { arange, zeros } from "../../tensor/factories.ts";
 import { cat } from "../../tensor/functions.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { CausalLmConfig, LanguageModelHead, TokenBatch } from "./causal-lm.ts";
+import { CausalLM } from "./causal-lm.ts";
 import type { GenerateOptions } from "./gpt2-generation.ts";
 import { generate } from "./gpt2-generation.ts";
+import type { DecodeStep, KeyValueCache } from "./key-value-cache.ts";
+import { TiedHead } from "./tied-head.ts";
+import type { TokenView } from "./token-view.ts";
+import { viewBatch, viewStep } from "./token-view.ts";
 
 /** Sizes and options of a {@link GPT2}, under transformers' names. */
-export interface GPT2Config {
+export interface GPT2Config extends CausalLmConfig {
+  readonly modelType: "gpt2";
   /** @defaultValue 50257 */
   readonly vocabSize: number;
   /** Longest sequence. @defaultValue 1024 */
@@ -47,7 +53,12 @@ export interface GPT2Config {
 }
 
 /** Options of {@link GPT2}. */
-export type GPT2Options = Partial<GPT2Config> & ModuleOptions;
+export type GPT2Options = Partial<
+  Omit<GPT2Config, Exclude<keyof CausalLmConfig, "vocabSize" | SpecialTokens>>
+> &
+  ModuleOptions;
+
+type SpecialTokens = "bosTokenId" | "eosTokenId" | "padTokenId";
 
 /** The sizes that OpenAI published. */
 export const gpt2Sizes: Readonly<
@@ -58,21 +69,6 @@ export const gpt2Sizes: Readonly<
   "gpt2-large": { nLayer: 36, nHead: 20, nEmbd: 1280 },
   "gpt2-xl": { nLayer: 48, nHead: 25, nEmbd: 1600 },
 };
-
-/** Keys and values of the tokens before, [B, H, nPositions, nEmbd / nHead] each. */
-export interface LayerCache {
-  readonly key: Tensor;
-  readonly value: Tensor;
-}
-
-/** What tokens after the first call need. */
-export interface DecodeState {
-  /** Position of the token, i32 [1]. */
-  readonly position: Tensor;
-  /** Which positions may be attended to, bool [1, 1, 1, nPositions]. */
-  readonly mask: Tensor;
-  readonly caches: readonly LayerCache[];
-}
 
 const keys: Readonly<Record<string, string>> = {
   ln1: "ln_1",
@@ -131,32 +127,16 @@ class Attention extends Gpt2Module {
     this.residDropout = new Dropout(dropout);
   }
 
-  /** Queries, keys and values [B, H, T, D], of one product. */
-  project(x: Tensor): Tensor[] {
+  forward(x: Tensor, layer: number, view: TokenView): Tensor {
     const [B, T, C] = x.shape;
     const split = (part: Tensor): Tensor =>
       part.reshape([B, T, this.heads, C / this.heads]).transpose(1, 2);
-    return this.cAttn.forward(x).chunk(3, { dim: -1 }).map(split);
-  }
-
-  forward(x: Tensor): { readonly output: Tensor; readonly cache: LayerCache } {
-    const [query, key, value] = this.project(x);
+    // One product for all three.
+    const [query, ...fresh] = this.cAttn.forward(x).chunk(3, { dim: -1 }).map(split);
+    const { key, value } = view.keysAndValues(layer, { key: fresh[0], value: fresh[1] });
     const dropoutP = this.training ? this.dropout : 0;
-    const y = scaledDotProductAttention(query, key, value, { isCausal: true, dropoutP });
-    return { output: this.#join(y), cache: { key, value } };
-  }
-
-  /** One more token, whose key and value are put into the cache. */
-  decode(x: Tensor, { key, value }: LayerCache, { position, mask }: DecodeState): Tensor {
-    const [query, ...fresh] = this.project(x);
-    [key, value].forEach((held, i) => {
-      held.assign(held.indexCopy(2, position, fresh[i].to(held.dtype)));
-    });
-    return this.#join(
-      scaledDotProductAttention(query, key.to(query.dtype), value.to(query.dtype), {
-        attnMask: mask,
-      }),
-    );
+    const options = { ...view.visible(null), dropoutP };
+    return this.#join(scaledDotProductAttention(query, key, value, options));
   }
 
   #join(y: Tensor): Tensor {
@@ -202,17 +182,9 @@ class Block extends Gpt2Module {
     this.mlp = new Mlp(config, place);
   }
 
-  forward(x: Tensor): { readonly output: Tensor; readonly cache: LayerCache } {
-    const { output, cache } = this.attn.forward(this.ln1.forward(x));
-    return { output: this.#finish(x.add(output)), cache };
-  }
-
-  decode(x: Tensor, cache: LayerCache, state: DecodeState): Tensor {
-    return this.#finish(x.add(this.attn.decode(this.ln1.forward(x), cache, state)));
-  }
-
-  #finish(x: Tensor): Tensor {
-    return x.add(this.mlp.forward(this.ln2.forward(x)));
+  forward(x: Tensor, layer: number, view: TokenView): Tensor {
+    const seen = x.add(this.attn.forward(this.ln1.forward(x), layer, view));
+    return seen.add(this.mlp.forward(this.ln2.forward(seen)));
   }
 }
 
@@ -232,19 +204,15 @@ class Transformer extends Gpt2Module {
     this.h = new ModuleList(Array.from({ length: nLayer }, () => new Block(config, place)));
     this.lnF = new LayerNorm(nEmbd, { eps: layerNormEpsilon, ...place });
   }
-}
 
-/** The classifier, whose weight is the table of tokens. */
-class TiedHead extends Module {
-  weight: Parameter;
-
-  constructor(weight: Parameter) {
-    super();
-    this.weight = weight;
-  }
-
-  forward(x: Tensor): Tensor {
-    return linear(x, this.weight);
+  forward(tokens: Tensor, view: TokenView): Tensor {
+    const { positionIds, isPlain } = view;
+    const places = isPlain
+      ? this.wpe.weight.narrow(0, 0, tokens.shape[1])
+      : this.wpe.forward(positionIds);
+    let x = this.drop.forward(this.wte.forward(tokens).add(places));
+    for (const [i, block] of [...this.h].entries()) x = block.forward(x, i, view);
+    return this.lnF.forward(x);
   }
 }
 
@@ -262,10 +230,10 @@ class TiedHead extends Module {
  * const tokens = tensor([[15496, 11, 995]], { dtype: "i32" });
  * const longer = await model.generate(tokens, { maxNewTokens: 20, topK: 50 });
  */
-export class GPT2 extends Gpt2Module {
+export class GPT2 extends CausalLM {
   readonly config: GPT2Config;
   readonly transformer: Transformer;
-  readonly lmHead: TiedHead;
+  lmHead: LanguageModelHead & { forward(x: Tensor): Tensor };
 
   /** @throws {ConfigError} if the sizes do not go together. */
   constructor({ dtype, device, ...options }: GPT2Options = {}) {
@@ -287,11 +255,35 @@ export class GPT2 extends Gpt2Module {
     this.#clearPadding();
   }
 
-  /** @throws {ShapeError} if tokens are no [B, T] or longer than nPositions. */
-  forward(tokens: Tensor): Tensor {
-    const logits = this.#head(this.#features(tokens).x);
+  /**
+   * Logits [B, T, vocabSize] of tokens i32 [B, T] alone, or of a batch.
+   * @throws {ShapeError} if tokens are no [B, T] or longer than nPositions.
+   */
+  override forward(tokens: Tensor | TokenBatch): Tensor {
+    return super.forward(tokens instanceof Tensor ? { inputIds: tokens } : tokens);
+  }
+
+  hidden(batch: TokenBatch): Tensor {
+    this.#checkLength(batch.inputIds);
+    return this.transformer.forward(batch.inputIds, viewBatch("GPT2", batch));
+  }
+
+  logits(hidden: Tensor): Tensor {
+    const logits = this.lmHead.forward(hidden);
     const { vocabSize, paddedVocabSize } = this.config;
-    return vocabSize === paddedVocabSize ? logits : logits.narrow(2, 0, vocabSize);
+    return vocabSize === paddedVocabSize ? logits : logits.narrow(logits.ndim - 1, 0, vocabSize);
+  }
+
+  decode(inputIds: Tensor, cache: KeyValueCache, step: DecodeStep): Tensor {
+    return this.transformer.forward(inputIds, viewStep(cache, step));
+  }
+
+  getInputEmbeddings(): Embedding {
+    return this.transformer.wte;
+  }
+
+  getOutputEmbeddings(): LanguageModelHead {
+    return this.lmHead;
   }
 
   /**
@@ -300,7 +292,8 @@ export class GPT2 extends Gpt2Module {
    */
   loss(tokens: Tensor, targets: Tensor): Tensor {
     const { vocabSize, paddedVocabSize } = this.config;
-    const logits = this.#head(this.#features(tokens).x).reshape([-1, paddedVocabSize]);
+    const hidden = this.hidden({ inputIds: tokens });
+    const logits = this.lmHead.forward(hidden).reshape([-1, paddedVocabSize]);
     const isToken = arange(paddedVocabSize, { device: logits.device }).lt(vocabSize);
     const known = vocabSize === paddedVocabSize ? logits : logits.where(isToken, -Infinity);
     // A loss in bf16 would have three digits.
@@ -318,29 +311,14 @@ export class GPT2 extends Gpt2Module {
     return generate(this, tokens, options);
   }
 
-  /** Logits [B, V] of the token behind place `last` (i32 [1]), and what was computed on the way. @internal */
-  prefill(
-    tokens: Tensor,
-    last: Tensor,
-  ): { readonly logits: Tensor; readonly caches: LayerCache[] } {
-    const { x, caches } = this.#features(tokens);
-    return { logits: this.#lastLogits(x.indexSelect(1, last)), caches };
-  }
-
-  /** Logits [B, V] of the token behind `token` [B, 1]; the caches take it in. @internal */
-  decode(token: Tensor, state: DecodeState): Tensor {
-    const { wte, wpe, h, lnF } = this.transformer;
-    let x = wte.forward(token).add(wpe.forward(state.position));
-    [...h].forEach((block, i) => {
-      x = block.decode(x, state.caches[i], state);
-    });
-    return this.#lastLogits(lnF.forward(x));
-  }
-
   override loadStateDict(state: StateDict, options?: { readonly strict?: boolean }): LoadReport {
     const report = super.loadStateDict(this.#translate(state), options);
     this.#clearPadding();
     return report;
+  }
+
+  protected override stateKey(field: string): string {
+    return keys[field] ?? field;
   }
 
   protected override extraRepr(): string {
@@ -348,31 +326,12 @@ export class GPT2 extends Gpt2Module {
     return formatOptions({ vocabSize, nPositions, nEmbd, nLayer, nHead });
   }
 
-  #features(tokens: Tensor): { readonly x: Tensor; readonly caches: LayerCache[] } {
+  #checkLength(tokens: Tensor): void {
     const { nPositions } = this.config;
-    const [, length] = tokens.shape;
-    if (tokens.ndim !== 2 || length > nPositions) {
-      throw new ShapeError(
-        `GPT2: tokens must be [B, T] with T ≤ nPositions ${nPositions}, got [${tokens.shape.join(", ")}]`,
-      );
-    }
-    const { wte, wpe, drop, h, lnF } = this.transformer;
-    let x = drop.forward(wte.forward(tokens).add(wpe.weight.narrow(0, 0, length)));
-    const caches: LayerCache[] = [];
-    for (const block of h) {
-      const { output, cache } = block.forward(x);
-      x = output;
-      caches.push(cache);
-    }
-    return { x: lnF.forward(x), caches };
-  }
-
-  #head(x: Tensor): Tensor {
-    return this.lmHead.forward(x);
-  }
-
-  #lastLogits(x: Tensor): Tensor {
-    return this.#head(x).select(1, 0).narrow(1, 0, this.config.vocabSize);
+    if (tokens.ndim === 2 && tokens.shape[1] <= nPositions) return;
+    throw new ShapeError(
+      `GPT2: tokens must be [B, T] with T ≤ nPositions ${nPositions}, got [${tokens.shape.join(", ")}]`,
+    );
   }
 
   /** The state under this module's keys, with rows for the padding. */
@@ -410,14 +369,25 @@ export class GPT2 extends Gpt2Module {
   }
 }
 
-function completeConfig(options: Partial<GPT2Config>): GPT2Config {
-  const { vocabSize = 50257, nEmbd = 768 } = options;
+function completeConfig(options: GPT2Options): GPT2Config {
+  const { vocabSize = 50257, nEmbd = 768, nPositions = 1024, nLayer = 12, nHead = 12 } = options;
   const config: GPT2Config = {
+    modelType: "gpt2",
     vocabSize,
-    nPositions: options.nPositions ?? 1024,
+    nPositions,
     nEmbd,
-    nLayer: options.nLayer ?? 12,
-    nHead: options.nHead ?? 12,
+    nLayer,
+    nHead,
+    hiddenSize: nEmbd,
+    numHiddenLayers: nLayer,
+    numAttentionHeads: nHead,
+    numKeyValueHeads: nHead,
+    headDim: nEmbd / nHead,
+    maxPositionEmbeddings: nPositions,
+    tieWordEmbeddings: true,
+    bosTokenId: options.bosTokenId ?? null,
+    eosTokenId: options.eosTokenId ?? null,
+    padTokenId: options.padTokenId ?? null,
     nInner: options.nInner ?? 4 * nEmbd,
     layerNormEpsilon: options.layerNormEpsilon ?? 1e-5,
     initializerRange: options.initializerRange ?? 0.02,
