@@ -150,7 +150,7 @@ const learners = {
       targetPolicyNoise: recipe.targetNoise,
       targetNoiseClip: recipe.targetNoiseClip,
     }),
-  sac: (env: Env) => new SAC(env, actorCritic),
+  sac: (env: Env) => new SAC(env, { ...actorCritic, entCoef: `auto_${recipe.firstTemperature}` }),
   dqn: (env: Env) =>
     new DQN(env, {
       ...shared,

@@ -47,6 +47,8 @@ export interface Recipe {
   readonly policyDelay: number;
   readonly targetNoise: number;
   readonly targetNoiseClip: number;
+  /** Of SAC: the temperature that learning starts from. */
+  readonly firstTemperature: number;
   /** Of DQN: values per dimension of the action, of which it takes all combinations. */
   readonly bins: number;
   readonly explorationFraction: number;

@@ -45,6 +45,7 @@ const small = {
   policyDelay: 2,
   targetNoise: 0.2,
   targetNoiseClip: 0.5,
+  firstTemperature: 1,
   bins: 11,
   explorationFraction: 0.3,
   finalEpsilon: 0.05,

@@ -34,7 +34,9 @@ interface Result {
   readonly threads: number;
   /** Milliseconds of an update, medians. */
   readonly athanor: number;
-  readonly torch: number | null;
+  /** PyTorch as people write it, and with fused Adam and targets moved by one call. */
+  readonly usual: number | null;
+  readonly fused: number | null;
   /** Time of the products alone at the rate of a large product in the same run. */
   readonly bound: number | null;
   readonly actMicroseconds: number;
@@ -56,7 +58,7 @@ interface Settings {
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** What the torch peer is told: the recipe of a learning run, of which it makes nets and updates. */
-function recipeOf(row: string, threads: number, device: string): string {
+function recipeOf(row: string, threads: number, device: string, isFused: boolean): string {
   const { algorithm, size } = parseRow(row);
   const { observation, action, hidden, batch } = size;
   const recipe: Recipe = {
@@ -81,6 +83,7 @@ function recipeOf(row: string, threads: number, device: string): string {
   return JSON.stringify({
     ...recipe,
     device: device === "wasm" ? "cpu" : device,
+    isFused,
     observation,
     action,
   });
@@ -94,6 +97,7 @@ const unused = {
   bufferSize: 1,
   learningStarts: 0,
   randomSteps: null,
+  firstTemperature: 1,
   bins: 0,
   explorationFraction: 0,
   finalEpsilon: 0,
@@ -109,6 +113,14 @@ const updatesPerRun = (device: string): number => (device === "cuda" ? 100 : 2);
 async function measure(row: string, threads: number, settings: Settings): Promise<Result> {
   const { device, python, rounds } = settings;
   const perRun = updatesPerRun(device);
+  const torchCell = (isFused: boolean, interpreter: string): CellProcess =>
+    new CellProcess({
+      script: here("../../rl/peers/update_torch.py"),
+      interpreter,
+      args: [recipeOf(row, threads, device, isFused), String(perRun)],
+      row,
+      threads,
+    });
   const cells = {
     athanor: new CellProcess({
       script: here("update-cell.js"),
@@ -117,13 +129,8 @@ async function measure(row: string, threads: number, settings: Settings): Promis
       threads,
     }),
     ...(python !== undefined && {
-      torch: new CellProcess({
-        script: here("../../rl/peers/update_torch.py"),
-        interpreter: python,
-        args: [recipeOf(row, threads, device), String(perRun)],
-        row,
-        threads,
-      }),
+      usual: torchCell(false, python),
+      fused: torchCell(true, python),
     }),
     ...(device === "wasm" && { gemm: new CellProcess(cellOf("athanor", "gemm 1024", threads)) }),
   };
@@ -147,12 +154,14 @@ async function measure(row: string, threads: number, settings: Settings): Promis
     };
     const gemm = best(turns.get("gemm")?.samples);
     const { algorithm, size } = parseRow(row);
-    const torch = median("torch");
+    const perUpdate = (milliseconds: number | null): number | null =>
+      milliseconds === null ? null : milliseconds / perRun;
     return {
       row,
       threads,
-      athanor: (median("athanor") ?? Number.NaN) / perRun,
-      torch: torch === null ? null : torch / perRun,
+      athanor: perUpdate(median("athanor")) ?? Number.NaN,
+      usual: perUpdate(median("usual")),
+      fused: perUpdate(median("fused")),
       bound: gemm === null ? null : (updateFlops(algorithm, size) * gemm) / (2 * 1024 ** 3),
       actMicroseconds: facts["actMicroseconds"],
       rememberMicroseconds: facts["rememberMicroseconds"],
@@ -177,7 +186,9 @@ const format = (milliseconds: number | null): string =>
 
 function table(results: readonly Result[]): string {
   const lines = results.map((result) => {
-    const { row, threads, athanor, torch, bound, actMicroseconds, rememberMicroseconds } = result;
+    const { row, threads, athanor, usual, fused, bound } = result;
+    const peer = (time: number | null): string =>
+      time === null ? "" : `${format(time)} (${(time / athanor).toFixed(1)}×)`;
     const { algorithm, size } = parseRow(row);
     const limit = algorithm === "ddpg" ? size.limits[threads] : undefined;
     const cells = [
@@ -186,15 +197,16 @@ function table(results: readonly Result[]): string {
       format(bound),
       `**${format(athanor)}**`,
       limit === undefined ? "" : `${athanor <= limit ? "≤" : "**not** ≤"} ${limit}`,
-      torch === null ? "" : `${format(torch)} (${(torch / athanor).toFixed(1)}×)`,
-      actMicroseconds.toFixed(1),
-      rememberMicroseconds.toFixed(1),
+      peer(usual),
+      peer(fused),
+      result.actMicroseconds.toFixed(1),
+      result.rememberMicroseconds.toFixed(1),
     ];
     return `| ${cells.join(" | ")} |`;
   });
   return [
-    "| update | threads | bound, ms | Athanor, ms | wanted | PyTorch, ms | act, µs | remember, µs |",
-    "| --- | --: | --: | --: | --: | --: | --: | --: |",
+    "| update | threads | bound, ms | Athanor, ms | wanted | PyTorch, ms | PyTorch fused, ms | act, µs | remember, µs |",
+    "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
     ...lines,
   ].join("\n");
 }

@@ -16,7 +16,7 @@ class Sac:
         self.actor = policy(observation_size, 2 * action_size)
         self.critics = nn.ModuleList(mlp(observation_size + action_size, 1) for _ in range(2))
         self.target_critics = target_of(self.critics)
-        self.log_alpha = torch.zeros(1, requires_grad=True)
+        self.log_alpha = torch.tensor([math.log(RECIPE["firstTemperature"])], requires_grad=True)
         self.target_entropy = -float(action_size)
         self.actor_optimizer = adam(self.actor, RECIPE["actorLearningRate"])
         self.critic_optimizer = adam(self.critics)

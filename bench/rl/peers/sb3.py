@@ -45,7 +45,7 @@ def arguments(env):
         }
         return {**common, **exploration, "target_update_interval": 1}
     if algorithm == "sac":
-        return common
+        return {**common, "ent_coef": f"auto_{RECIPE['firstTemperature']}"}
     common["action_noise"] = make_noise(env.action_space.shape[0])
     if algorithm == "td3":
         common["policy_delay"] = RECIPE["policyDelay"]
