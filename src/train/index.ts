@@ -104,6 +104,7 @@ export type { RunState } from "./rl/run-state.ts";
 export type { RecipeName } from "./rl/recipes.ts";
 export { recipesFor } from "./rl/recipes.ts";
 export type { LearnEnv } from "./rl/stepper-of.ts";
+export type { LearnVectorEnv } from "./rl/vector-stepper.ts";
 export type { AgentOptions, AgentResult } from "./rl/train-agent.ts";
 export { trainAgent } from "./rl/train-agent.ts";
 export type { HparamValue } from "./tensorboard-event.ts";

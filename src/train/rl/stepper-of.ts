@@ -1,15 +1,14 @@
 import { Env } from "../../rl/env.ts";
-import type { VectorEnv } from "../../rl/vector/vector-env.ts";
 import type { EnvStepper } from "./env-stepper.ts";
 import { LocalEnvs } from "./local-envs.ts";
+import type { LearnVectorEnv } from "./vector-stepper.ts";
 import { VectorStepper } from "./vector-stepper.ts";
 
 /** Environments to learn from: one, several of this thread, or a vector of them. */
-export type LearnEnv = Env | readonly Env[] | VectorEnv;
+export type LearnEnv = Env | readonly Env[] | LearnVectorEnv;
 
 /** What drives them. */
 export function stepperOf(env: LearnEnv): EnvStepper {
   if (env instanceof Env) return new LocalEnvs([env]);
-  if (Array.isArray(env)) return new LocalEnvs(env as readonly Env[]);
-  return new VectorStepper(env as VectorEnv);
+  return "numEnvs" in env ? new VectorStepper(env) : new LocalEnvs(env);
 }

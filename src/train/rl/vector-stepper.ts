@@ -5,11 +5,28 @@ import type { Env } from "../../rl/env.ts";
 import type { Space } from "../../rl/space.ts";
 import type { Rows } from "../../rl/transitions.ts";
 import { rowsOf, transitionsOf } from "../../rl/vector/transitions-of.ts";
-import type { VectorEnv, VectorReset, VectorStep } from "../../rl/vector/vector-env.ts";
+import type {
+  VectorEnv,
+  VectorReset,
+  VectorResetOptions,
+  VectorStep,
+} from "../../rl/vector/vector-env.ts";
 import { finalInfoKey, infoOf } from "../../rl/vector/vector-info.ts";
 import type { EndedEpisode, EnvStepper, SteppedEnvs } from "./env-stepper.ts";
 import { nonFiniteStep } from "./local-envs.ts";
 import { rowSize } from "./space-rows.ts";
+
+/** What is needed of a vector environment to learn from it, whatever it shows and takes. */
+export interface LearnVectorEnv extends Pick<
+  VectorEnv,
+  "numEnvs" | "autoresetMode" | "singleObservationSpace" | "singleActionSpace" | "spec"
+> {
+  reset(options?: VectorResetOptions): Promise<VectorReset>;
+  step(actions: ArrayLike<number>): Promise<VectorStep>;
+  resetSync?(options?: VectorResetOptions): VectorReset;
+  stepSync?(actions: ArrayLike<number>): VectorStep;
+  close(): Promise<void>;
+}
 
 /** A vector environment behind what the loop needs, in any of the three modes of resetting. */
 export class VectorStepper implements EnvStepper {
@@ -18,13 +35,13 @@ export class VectorStepper implements EnvStepper {
   readonly observationSpace: Space<unknown>;
   readonly actionSpace: Space<unknown>;
   readonly envs: readonly Env[] = [];
-  readonly #env: VectorEnv;
+  readonly #env: LearnVectorEnv;
   readonly #start: number;
   readonly #observationSize: number;
   readonly #actionSize: number;
   #before: VectorReset | VectorStep | null = null;
 
-  constructor(env: VectorEnv) {
+  constructor(env: LearnVectorEnv) {
     this.#env = env;
     this.count = env.numEnvs;
     this.envId = env.spec?.id ?? env.constructor.name;
