@@ -7,10 +7,25 @@ import time
 import numpy as np
 import torch
 
+import off_policy
 from off_policy import RECIPE
 
 STORED = 20_000
 PER_RUN = int(sys.argv[2])
+
+
+def write_as_usual():
+    """Adam and the move of the targets as in CleanRL: parameter by parameter."""
+
+    def adam(net, rate=None):
+        lr = RECIPE["learningRate"] if rate is None else rate
+        return torch.optim.Adam(net.parameters(), lr=lr)
+
+    def soft_update(target, net, tau):
+        for to, value in zip(target.parameters(), net.parameters()):
+            to.data.copy_(tau * value.data + (1 - tau) * to.data)
+
+    off_policy.adam, off_policy.soft_update = adam, soft_update
 
 
 def learner_of(algorithm, observation, action):
@@ -42,6 +57,8 @@ def make():
 
 def main():
     torch.set_default_device(RECIPE["device"])
+    if RECIPE["isFused"] is False:
+        write_as_usual()
     run = None
     for line in sys.stdin:
         request = json.loads(line)
