@@ -2,7 +2,7 @@ import { ShapeError } from "../../base/errors.ts";
 import type { Embedding } from "../../nn/embedding.ts";
 import { Module } from "../../nn/module.ts";
 import type { Parameter } from "../../nn/parameter.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import type { DecodeStep } from "./key-value-cache.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 
@@ -69,9 +69,9 @@ export abstract class CausalLM extends Module {
   /** The classifier. */
   abstract getOutputEmbeddings(): LanguageModelHead;
 
-  /** Logits [B, T, V]. */
-  forward(batch: TokenBatch): Tensor {
-    return this.logits(this.hidden(batch));
+  /** Logits [B, T, V] of a batch, or of tokens i32 [B, T] alone. @throws {ShapeError} as `hidden`. */
+  forward(batch: TokenBatch | Tensor): Tensor {
+    return this.logits(this.hidden(batch instanceof Tensor ? { inputIds: batch } : batch));
   }
 
   /** An empty cache for `length` tokens in each of `batch` rows, in the dtype of the parameters. */

@@ -14,7 +14,7 @@ import type { LoadReport, StateDict } from "../../nn/state-dict.ts";
 import { checkpoint } from "../../tensor/checkpoint.ts";
 import { arange, zeros } from "../../tensor/factories.ts";
 import { cat } from "../../tensor/functions.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLmConfig, LanguageModelHead, TokenBatch } from "./causal-lm.ts";
 import { CausalLM } from "./causal-lm.ts";
 import type { GenerateOptions } from "./gpt2-generation.ts";
@@ -255,14 +255,7 @@ export class GPT2 extends CausalLM {
     this.#clearPadding();
   }
 
-  /**
-   * Logits [B, T, vocabSize] of tokens i32 [B, T] alone, or of a batch.
-   * @throws {ShapeError} if tokens are no [B, T] or longer than nPositions.
-   */
-  override forward(tokens: Tensor | TokenBatch): Tensor {
-    return super.forward(tokens instanceof Tensor ? { inputIds: tokens } : tokens);
-  }
-
+  /** @throws {ShapeError} if tokens are no [B, T] or longer than nPositions. */
   hidden(batch: TokenBatch): Tensor {
     this.#checkLength(batch.inputIds);
     return this.transformer.forward(batch.inputIds, viewBatch("GPT2", batch));
