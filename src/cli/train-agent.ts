@@ -35,12 +35,20 @@ function widthsOf(command: string, text: string | undefined): readonly number[] 
   );
 }
 
+/** One rate for all nets, also where a recipe has two. */
+function ratesOf(algorithm: AlgorithmName, lr: number | undefined): LearnerOptions {
+  if (lr === undefined) return {};
+  if (algorithm === "dqn") return { learningRate: lr };
+  return { learningRate: lr, actorLearningRate: null, criticLearningRate: null };
+}
+
 /** Options of the algorithm itself. */
-function learnerOptions(command: string, values: FlagValues): LearnerOptions {
+function learnerOptions(algorithm: AlgorithmName, values: FlagValues): LearnerOptions {
+  const command = `train ${algorithm}`;
   const sigma = numberOf(values, "noise");
   return given<Record<string, unknown>>({
     netArch: widthsOf(command, textOf(values, "net")),
-    learningRate: numberOf(values, "lr"),
+    ...ratesOf(algorithm, numberOf(values, "lr")),
     batchSize: numberOf(values, "batch"),
     bufferSize: numberOf(values, "buffer"),
     gamma: numberOf(values, "gamma"),
@@ -74,7 +82,7 @@ function toOptions(algorithm: AlgorithmName, values: FlagValues): AgentOptions {
       threads: numberOf(values, "threads"),
     }),
     algorithm,
-    learner: learnerOptions(`train ${algorithm}`, values),
+    learner: learnerOptions(algorithm, values),
   };
 }
 
@@ -129,7 +137,11 @@ function flagsFor(algorithm: AlgorithmName): Record<string, Flag> {
       min: 0,
       description: "Of environments, weights, noise and batches; equal seeds, equal runs. [0]",
     },
-    "num-envs": { type: "integer", min: 1, description: "Environments that step together. [1]" },
+    "num-envs": {
+      type: "integer",
+      min: 1,
+      description: "Environments that step together, with as many updates. [1]",
+    },
     recipe: {
       type: "text",
       placeholder: "name",

@@ -45,6 +45,7 @@ describe("trainAgent", () => {
     ["ddpg", {}],
     ["ddpg", { numEnvs: 2, learner: { ...quick.learner, gradientSteps: -1, nSteps: 3 } }],
     ["ddpg", { env: "MountainCarContinuous-v0" }],
+    ["ddpg", { env: "InvertedPendulum-v5" }],
     ["td3", { learner: { ...quick.learner, normalizeObservations: true } }],
     ["sac", {}],
     ["dqn", { env: "CartPole-v1", learner: { ...quick.learner, ...everyStep } }],

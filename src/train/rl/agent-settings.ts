@@ -91,7 +91,12 @@ export function newSettings(choices: AgentChoices, rewardThreshold: number | nul
     ...given,
     algorithm,
     env,
-    learner: { ...recipeOptions(algorithm, plan, recipe), ...learner },
+    learner: {
+      // Several environments bring several transitions a step: each is worth an update.
+      ...((rest.numEnvs ?? 1) > 1 && { gradientSteps: -1 }),
+      ...recipeOptions(algorithm, plan, recipe),
+      ...learner,
+    },
   } as AgentSettings;
   checkSettings(settings);
   return settings;

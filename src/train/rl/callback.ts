@@ -87,6 +87,7 @@ export interface Callback {
   close?(): void;
   /** What it has to remember, as plain data. */
   state?(): Readonly<Record<string, unknown>>;
+  /** Goes on from what {@link Callback.state} gave, before the training starts. */
   loadState?(state: Readonly<Record<string, unknown>>): void;
 }
 

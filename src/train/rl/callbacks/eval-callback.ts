@@ -71,6 +71,7 @@ export class EvalCallback implements Callback {
     return { best: this.#best };
   }
 
+  /** Goes on from the best return of a resumed run. */
   loadState(state: Readonly<Record<string, unknown>>): void {
     this.#best = Number(state["best"]);
   }

@@ -63,6 +63,7 @@ export class StopOnNoModelImprovement implements Callback {
     return { evaluations: this.#evaluations, withoutBest: this.#withoutBest };
   }
 
+  /** Goes on counting where a resumed run was. */
   loadState(state: Readonly<Record<string, unknown>>): void {
     this.#evaluations = Number(state["evaluations"]);
     this.#withoutBest = Number(state["withoutBest"]);

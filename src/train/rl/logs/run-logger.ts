@@ -4,5 +4,6 @@ import type { LogValues } from "../callback.ts";
 export interface RunLogger {
   /** Writes numbers that belong to a step. */
   write(step: number, values: LogValues): void;
+  /** Closes what is open. */
   close(): void;
 }
