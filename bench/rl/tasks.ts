@@ -203,6 +203,8 @@ function lqr(d: number): Task {
       batch: 128,
       gamma: 0.8,
       noise: { kind: "gaussian", sigma: 0.3 },
+      // Rewards are some hundredths: at SAC's usual 1 the entropy would be all that counts.
+      firstTemperature: 1e-3,
       learningStarts: isSmall ? 1000 : 5000,
       steps: lqrSteps(d),
       bins: 3,
