@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { createCausalLm } from "./text/causal-lm-families.ts";
 export type { CausalLmConfig, LanguageModelHead, TokenBatch } from "./text/causal-lm.ts";
 export { CausalLM } from "./text/causal-lm.ts";
 export type { GenerateOptions } from "./text/gpt2-generation.ts";
@@ -14,6 +15,7 @@ export type { DecodeStep, KeyValueCacheOptions, LayerKeyValues } from "./text/ke
 export { KeyValueCache } from "./text/key-value-cache.ts";
 export type { LlamaConfig, LlamaModelType, LlamaOptions } from "./text/llama-config.ts";
 export { Llama } from "./text/llama.ts";
+export type { ConfigJson } from "./text/config-fields.ts";
 export type { LayerType } from "./text/decoder-config.ts";
 export type { LoadCausalLmOptions } from "./text/load-causal-lm.ts";
 export { loadCausalLm } from "./text/load-causal-lm.ts";

@@ -6,6 +6,7 @@ import { embedding } from "./functional/embedding.ts";
 import type { ModuleOptions } from "./linear.ts";
 import { Module, formatOptions } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { isInitSkipped } from "./skip-init.ts";
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingModuleOptions extends ModuleOptions {
@@ -34,6 +35,7 @@ export function tableSizes(owner: string, table: Tensor): [rows: number, columns
 
 /** Draws a table from the standard normal distribution, with one row of zeros. */
 export function drawTable(weight: Parameter, paddingIdx: number | null): void {
+  if (isInitSkipped()) return;
   const { shape, dtype, device } = weight;
   const value = random.normal(shape, { dtype, device });
   if (paddingIdx === null) {

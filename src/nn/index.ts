@@ -174,6 +174,7 @@ export { padSequence, unpadSequence } from "./sequence.ts";
 export type { RNNCellOptions } from "./recurrent-cell.ts";
 export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cell.ts";
 export { Flatten, Identity, Unflatten } from "./shaping.ts";
+export { skipInit } from "./skip-init.ts";
 export type { LoadReport, StateDict } from "./state-dict.ts";
 export { snakeCase } from "./state-key.ts";
 export type {

@@ -5,6 +5,7 @@ import type { Generator } from "../tensor/generator.ts";
 import * as random from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { orthonormalColumns } from "./householder.ts";
+import { isInitSkipped } from "./skip-init.ts";
 
 /** Options of {@link orthogonal}. */
 export interface OrthogonalOptions {
@@ -28,7 +29,7 @@ export function orthogonal(
   if (shape.length < 2) {
     throw new ShapeError(`init.orthogonal: needs at least two dims, got [${shape.join(", ")}]`);
   }
-  if (tensor.numel === 0) return tensor;
+  if (tensor.numel === 0 || isInitSkipped()) return tensor;
   const rows = shape[0];
   const columns = product(shape.slice(1));
   const drawn = random.normal([rows, columns], {
@@ -66,6 +67,7 @@ export function sparse(
   if (!(sparsity >= 0 && sparsity <= 1)) {
     throw new ConfigError(`init.sparse: sparsity must be in [0, 1], got ${sparsity}`);
   }
+  if (isInitSkipped()) return tensor;
   const values = random.normal(shape, { std, dtype, device, generator });
   const order = random.uniform(shape, { device, generator }).argsort({ dim: 0 });
   const zeros = order.argsort({ dim: 0 }).lt(Math.ceil(sparsity * shape[0]));

@@ -5,6 +5,7 @@ import { eye as eyeTensor, full } from "../tensor/factories.ts";
 import type { Generator } from "../tensor/generator.ts";
 import * as random from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { isInitSkipped } from "./skip-init.ts";
 
 export type { OrthogonalOptions, SparseOptions } from "./init-structured.ts";
 export { dirac, orthogonal, sparse } from "./init-structured.ts";
@@ -101,6 +102,7 @@ export function uniform(
     generator,
   }: RandomInitOptions & { readonly a?: number; readonly b?: number } = {},
 ): Tensor {
+  if (isInitSkipped()) return tensor;
   const options = { ...like(tensor), low: a, high: b, generator };
   return tensor.assign(random.uniform(tensor.shape, options));
 }
@@ -114,6 +116,7 @@ export function normal(
     generator,
   }: RandomInitOptions & { readonly mean?: number; readonly std?: number } = {},
 ): Tensor {
+  if (isInitSkipped()) return tensor;
   return tensor.assign(random.normal(tensor.shape, { ...like(tensor), mean, std, generator }));
 }
 
@@ -163,6 +166,7 @@ export function truncNormal(
   { mean = 0, std = 1, a = -2, b = 2, generator }: TruncNormalOptions = {},
 ): Tensor {
   if (!(a < b)) throw new ConfigError(`init.truncNormal: a must be below b, got ${a} and ${b}`);
+  if (isInitSkipped()) return tensor;
   const [low, high] = [a, b].map((limit) => erf((limit - mean) / std / Math.SQRT2));
   const dtype = tensor.dtype === "f64" ? "f64" : "f32";
   const { shape, device } = tensor;

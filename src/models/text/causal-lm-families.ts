@@ -1,7 +1,8 @@
 import { ConfigError } from "../../base/errors.ts";
 import type { ModuleOptions } from "../../nn/linear.ts";
 import type { CausalLM } from "./causal-lm.ts";
-import type { ConfigFields } from "./config-fields.ts";
+import type { ConfigJson } from "./config-fields.ts";
+import { ConfigFields } from "./config-fields.ts";
 import type { GemmaModelType } from "./gemma-config.ts";
 import { gemmaClasses, gemmaConfigFromJson, gemmaConfigToJson } from "./gemma-config.ts";
 import { Gemma } from "./gemma.ts";
@@ -54,6 +55,16 @@ export function causalLmFromConfig(fields: ConfigFields, place: ModuleOptions = 
     `config: architectures must name one of ${[...families.keys()].join(", ")}, got ` +
       `${JSON.stringify(name ?? fields.json["model_type"])} in ${fields.where}`,
   );
+}
+
+/**
+ * A model with new weights, from the fields of a `config.json` in transformers' spelling.
+ * @throws {ConfigError} if the architecture is not known, or a field is damaged or not supported.
+ * @example
+ * const model = createCausalLm({ ...JSON.parse(text), num_hidden_layers: 4 });
+ */
+export function createCausalLm(config: ConfigJson, options: ModuleOptions = {}): CausalLM {
+  return causalLmFromConfig(new ConfigFields(config, "the given configuration"), options);
 }
 
 /** The `config.json` of a model. @throws {ConfigError} if transformers has no such model. */

@@ -1,4 +1,5 @@
 import { ConfigError } from "../../base/errors.ts";
+import { snakeCase } from "../../nn/state-key.ts";
 import type { LayerType } from "./decoder-config.ts";
 import type { RopeParameters, RopeType } from "./rope-parameters.ts";
 import { ropeTypes } from "./rope-parameters.ts";
@@ -135,11 +136,6 @@ export class ConfigFields {
 /** `rope_theta` as `ropeTheta`. */
 export function camelCase(name: string): string {
   return name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
-}
-
-/** `ropeTheta` as `rope_theta`. */
-export function snakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** Fields under transformers' spelling, all the way down; undefined ones are left out. */

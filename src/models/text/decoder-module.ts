@@ -1,8 +1,9 @@
 import { Module } from "../../nn/module.ts";
+import { snakeCase } from "../../nn/state-key.ts";
 
 /** A module whose state has Python's spelling of its fields: `qProj` is `q_proj`. */
 export abstract class DecoderModule extends Module {
   protected override stateKey(field: string): string {
-    return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return snakeCase(field);
   }
 }

@@ -7,6 +7,7 @@ import { Linear } from "../../nn/linear.ts";
 import { Module, formatOptions } from "../../nn/module.ts";
 import { Parameter } from "../../nn/parameter.ts";
 import { zeros } from "../../tensor/factories.ts";
+import { skipInit } from "../../nn/skip-init.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { softCap } from "./capped-attention.ts";
 import type { LanguageModelHead, TokenBatch } from "./causal-lm.ts";
@@ -147,10 +148,13 @@ export class Gemma extends CausalLM {
     const place = { dtype, device };
     this.config = completeGemmaConfig(options);
     const { hiddenSize, vocabSize, tieWordEmbeddings } = this.config;
-    this.model = new GemmaModel(this.config, place);
-    this.lmHead = tieWordEmbeddings
-      ? new TiedHead(this.model.embedTokens.weight)
-      : new Linear(hiddenSize, vocabSize, { bias: false, ...place });
+    // They draw their weights below, once.
+    this.model = skipInit(() => new GemmaModel(this.config, place));
+    this.lmHead = skipInit(() =>
+      tieWordEmbeddings
+        ? new TiedHead(this.model.embedTokens.weight)
+        : new Linear(hiddenSize, vocabSize, { bias: false, ...place }),
+    );
     this.resetParameters();
   }
 

@@ -5,6 +5,7 @@ import { RMSNorm } from "../../nn/layer-norm.ts";
 import type { ModuleOptions } from "../../nn/linear.ts";
 import { Linear } from "../../nn/linear.ts";
 import { formatOptions } from "../../nn/module.ts";
+import { skipInit } from "../../nn/skip-init.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LanguageModelHead, TokenBatch } from "./causal-lm.ts";
 import { CausalLM } from "./causal-lm.ts";
@@ -99,10 +100,13 @@ export class Llama extends CausalLM {
     const place = { dtype, device };
     this.config = completeLlamaConfig(options);
     const { hiddenSize, vocabSize, tieWordEmbeddings } = this.config;
-    this.model = new LlamaModel(this.config, place);
-    this.lmHead = tieWordEmbeddings
-      ? new TiedHead(this.model.embedTokens.weight)
-      : new Linear(hiddenSize, vocabSize, { bias: false, ...place });
+    // They draw their weights below, once.
+    this.model = skipInit(() => new LlamaModel(this.config, place));
+    this.lmHead = skipInit(() =>
+      tieWordEmbeddings
+        ? new TiedHead(this.model.embedTokens.weight)
+        : new Linear(hiddenSize, vocabSize, { bias: false, ...place }),
+    );
     this.resetParameters();
   }
 

@@ -5,6 +5,7 @@ import { fileExists } from "../../io/file-exists.ts";
 import { open } from "../../io/open.ts";
 import { readAll } from "../../io/tensor-source.ts";
 import type { ModuleOptions } from "../../nn/linear.ts";
+import { skipInit } from "../../nn/skip-init.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { causalLmFromConfig } from "./causal-lm-families.ts";
 import type { CausalLM } from "./causal-lm.ts";
@@ -57,7 +58,7 @@ export async function loadCausalLm(
 async function loadFolder(folder: string, options: LoadCausalLmOptions): Promise<CausalLM> {
   const fields = await readConfig(`${folder}/config.json`);
   const where = place(options, () => storedDType(fields));
-  const model = causalLmFromConfig(fields, where);
+  const model = skipInit(() => causalLmFromConfig(fields, where));
   const source = await open(await findWeights(folder));
   const state = await readAll(source, { device: where.device });
   await shareTables(model, state, folder);

@@ -2,6 +2,7 @@ import { CheckpointError } from "../../base/errors.ts";
 import { openGguf } from "../../io/gguf/gguf-file.ts";
 import type { GgufFile } from "../../io/gguf/gguf-file.ts";
 import type { ModuleOptions } from "../../nn/linear.ts";
+import { skipInit } from "../../nn/skip-init.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLM } from "./causal-lm.ts";
 import { Gemma } from "./gemma.ts";
@@ -44,15 +45,18 @@ async function modelOf(
 ): Promise<{ readonly model: CausalLM; readonly rule: WeightRule }> {
   const { architecture } = fields;
   if (Object.hasOwn(ggufLlamas, architecture)) {
-    const model = new Llama({ ...(await ggufLlamaOptions(fields, file)), ...place });
+    const options = await ggufLlamaOptions(fields, file);
+    const model = skipInit(() => new Llama({ ...options, ...place }));
     return { model, rule: llamaRule(model.config, architecture === "llama") };
   }
   if (Object.hasOwn(ggufGemmas, architecture)) {
-    const model = new Gemma({ ...ggufGemmaOptions(fields, file), ...place });
+    const options = ggufGemmaOptions(fields, file);
+    const model = skipInit(() => new Gemma({ ...options, ...place }));
     return { model, rule: gemmaRule(model.config) };
   }
   if (architecture === "gpt2") {
-    return { model: new GPT2({ ...ggufGpt2Options(fields, file), ...place }), rule: gpt2Rule };
+    const options = ggufGpt2Options(fields, file);
+    return { model: skipInit(() => new GPT2({ ...options, ...place })), rule: gpt2Rule };
   }
   const known = [...Object.keys(ggufLlamas), ...Object.keys(ggufGemmas), "gpt2"];
   throw new CheckpointError(
