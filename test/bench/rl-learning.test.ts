@@ -192,7 +192,9 @@ describe("the peers", () => {
     const choice = { algorithm: "ddpg", seed: 1, threads: 1, stopAtGate: false } as const;
     const known = Object.keys(recipeOf(tasksNamed(["pendulum"])[0], choice));
     // The peer of the update alone is told other things.
-    const files = readdirSync(folder).filter((name) => /\.py$/.test(name) && !/^update/.test(name));
+    const files = readdirSync(folder)
+      .filter((name) => name.endsWith(".py"))
+      .filter((name) => !name.startsWith("update"));
     const used = files.flatMap((name) => [
       ...readFileSync(new URL(name, folder), "utf8").matchAll(/RECIPE\["(\w+)"\]/g),
     ]);
