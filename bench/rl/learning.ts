@@ -171,6 +171,9 @@ async function main(): Promise<void> {
   }
 }
 
+// Leaving by `exit` ends the run in progress too; finished ones are kept.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 if (options.help) console.log(usage);
 else {
   await main().catch((error: unknown) => {
