@@ -39,6 +39,17 @@ const names = [
   "gemma3",
 ];
 
+const ggufNames = [
+  "llama-f16",
+  "llama-q8_0",
+  "qwen2-q4_1",
+  "qwen3-bf16",
+  "gemma-f16",
+  "gemma2-f16",
+  "gemma3-f16",
+  "gpt2-f16",
+];
+
 /** The second row's logits behind its padding. */
 const realRows = (logits: Tensor, padding = 4): Tensor =>
   logits.narrow(0, 1, 1).narrow(1, padding, logits.shape[1] - padding);
@@ -59,7 +70,7 @@ describe("logits as transformers'", () => {
     expect(await errorOf(realRows(padded), realRows(paddedLogits))).toBeLessThan(tolerance);
   });
 
-  it.each(["llama-f16", "llama-q8_0", "qwen2-q4_1"])("gguf %s", async (name) => {
+  it.each(ggufNames)("gguf %s", async (name) => {
     const model = await loadCausalLm(join(folder, "gguf", `${name}.gguf`));
     const { inputIds, logits } = await loadSafetensors(join(folder, "gguf", `${name}.safetensors`));
     expect(await errorOf(model.forward(inputIds), logits)).toBeLessThan(tolerance);

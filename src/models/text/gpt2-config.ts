@@ -42,9 +42,10 @@ export function gpt2OptionsFromJson(fields: ConfigFields): GPT2Options {
 /** The fields of a `config.json` that transformers reads as the same model. */
 export function gpt2ConfigToJson(config: GPT2Config): Record<string, unknown> {
   const { modelType, vocabSize, nPositions, nEmbd, nLayer, nHead, nInner } = config;
+  const inner = nInner === 4 * nEmbd ? null : nInner;
   const { layerNormEpsilon, initializerRange, bosTokenId, eosTokenId, padTokenId } = config;
   return {
-    ...toJsonFields({ modelType, vocabSize, nPositions, nEmbd, nLayer, nHead, nInner }),
+    ...toJsonFields({ modelType, vocabSize, nPositions, nEmbd, nLayer, nHead, nInner: inner }),
     ...toJsonFields({ layerNormEpsilon, initializerRange, bosTokenId, eosTokenId, padTokenId }),
     architectures: ["GPT2LMHeadModel"],
     activation_function: "gelu_new",

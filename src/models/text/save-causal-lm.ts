@@ -33,8 +33,30 @@ export async function saveCausalLm(
   );
   const metadata = { format: "pt" };
   await saveSafetensors(`${folder}/model.safetensors`, tensors, { metadata, ...options });
-  const text = `${JSON.stringify(config, undefined, 2)}\n`;
+  const text = withPoints(`${JSON.stringify(config, undefined, 2)}\n`);
   await writeFile(`${folder}/config.json`, (sink) => sink.write(new TextEncoder().encode(text)));
+}
+
+/** Fields that transformers refuses as integers; JavaScript writes 30.0 without its point. */
+const floatFields = [
+  "final_logit_softcapping",
+  "attn_logit_softcapping",
+  "rms_norm_eps",
+  "initializer_range",
+  "rope_theta",
+  "factor",
+  "attention_factor",
+  "low_freq_factor",
+  "high_freq_factor",
+  "beta_fast",
+  "beta_slow",
+];
+
+function withPoints(json: string): string {
+  return json.replaceAll(
+    new RegExp(`^(\\s*"(?:${floatFields.join("|")})": -?\\d+)(,?)$`, "gm"),
+    "$1.0$2",
+  );
 }
 
 const tableOf = (model: CausalLM): Tensor => model.getInputEmbeddings().weight;
