@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { grad, jit, tensor } from "athanor";
+import { arange, autocast, cat, grad, jit, tensor } from "athanor";
 import type { Tensor } from "athanor";
 import { loadSafetensors } from "athanor/io";
 import type { CausalLM } from "athanor/models";
@@ -136,6 +136,58 @@ describe("decode", () => {
       const { inputIds } = await expectedOf(name);
       const whole = await model.hidden({ inputIds }).narrow(0, 1, 1).data();
       expect(relativeError(await decodeAll(model, inputIds, 5), whole)).toBeLessThan(1e-5);
+    },
+  );
+});
+
+describe("decode with padding on the left", () => {
+  it.each(["gpt2", "llama", "qwen2-window", "gemma2"])("%s: as the row alone", async (name) => {
+    const model = await loadCausalLm(join(folder, name));
+    const { inputIds, attentionMask } = await expectedOf(name);
+    using cache = model.createCache({ batch: 2, length: 16 });
+    const places = arange(16);
+    const start = attentionMask.pad([0, 4], { value: 1 });
+    // As generation does it: the prompt and then one token, in compiled functions over one cache.
+    const read = (ids: Tensor, positions: Tensor): Tensor => {
+      const seen = places.le(positions.unsqueeze(1)).unsqueeze(0);
+      const mask = seen.logicalAnd(start.unsqueeze(1));
+      const positionIds = positions
+        .unsqueeze(0)
+        .sub(start.logicalNot().sum({ dim: 1, keepdim: true }));
+      return model.decode(ids, cache, { positions, positionIds: positionIds.maximum(0), mask });
+    };
+    const fill = jit(() => read(inputIds.narrow(1, 0, 8), arange(8)));
+    const next = jit((ids: Tensor, positions: Tensor) => read(ids, positions));
+    const parts = [fill()];
+    for (let at = 8; at < 12; at++) {
+      parts.push(next(inputIds.narrow(1, at, 1), tensor([at], { dtype: "i32" })));
+    }
+    const rows = await cat(parts, { dim: 1 }).data();
+    const decoded = [0, 4].map((from, row) => {
+      const width = rows.length / 24;
+      return rows.slice((12 * row + from) * width, 12 * (row + 1) * width);
+    });
+    for (const [row, from] of [0, 4].entries()) {
+      const alone = inputIds.narrow(0, row, 1).narrow(1, from, 12 - from);
+      const expected = await model.hidden({ inputIds: alone }).data();
+      expect(relativeError(decoded[row], expected)).toBeLessThan(1e-5);
+    }
+  });
+});
+
+describe("bf16", () => {
+  it.each(["llama", "gemma2"])(
+    "%s: nearly as in f32, in parameters and under autocast",
+    async (name) => {
+      const { inputIds, logits } = await expectedOf(name);
+      const exact = await logits.data();
+      const half = await loadCausalLm(join(folder, name), { dtype: "bf16" });
+      const found = half.forward(inputIds);
+      expect(found.dtype).toBe("bf16");
+      expect(relativeError(await found.float().data(), exact)).toBeLessThan(0.1);
+      const model = await loadCausalLm(join(folder, name));
+      const cast = autocast({ dtype: "bf16" }, () => model.forward(inputIds));
+      expect(relativeError(await cast.float().data(), exact)).toBeLessThan(0.1);
     },
   );
 });
