@@ -1,10 +1,8 @@
+import * as nn from "athanor/nn";
 import { expect, it } from "vitest";
-import { useTestDevice } from "../../test/device.ts";
-import { Embedding } from "./embedding.ts";
-import * as init from "./init.ts";
-import { Linear } from "./linear.ts";
-import { skipInit } from "./skip-init.ts";
+import { useTestDevice } from "../device.ts";
 
+const { Embedding, Linear, init, skipInit } = nn;
 useTestDevice();
 
 it("makes modules without drawing weights, and draws them again after it, or an error", async () => {
