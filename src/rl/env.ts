@@ -45,7 +45,7 @@ export interface Step<Observation> {
 export abstract class Env<Observation = unknown, Action = unknown> {
   abstract readonly observationSpace: Space<Observation>;
   abstract readonly actionSpace: Space<Action>;
-  /** Modes {@link Env.render} knows, and frames per second of real time. */
+  /** Modes that `render` knows, and frames per second of real time. */
   readonly renderModes: readonly RenderMode[] = [];
   readonly renderFps: number = 30;
   /** The mode chosen when the environment was made. */
@@ -70,7 +70,7 @@ export abstract class Env<Observation = unknown, Action = unknown> {
   /** Takes one action. */
   abstract step(action: Action): Step<Observation>;
 
-  /** A picture of the present state in {@link Env.renderMode}; null where nothing is drawn. */
+  /** A picture of the present state in `renderMode`; null where nothing is drawn. */
   render(): Frame | readonly Frame[] | string | null {
     return null;
   }

@@ -234,6 +234,7 @@ export class AsyncVectorEnv<Observation = unknown, Action = unknown> implements 
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
+  /** As `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

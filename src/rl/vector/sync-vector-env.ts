@@ -151,10 +151,12 @@ export class SyncVectorEnv<Observation = unknown, Action = unknown> implements V
     return inPromise(() => this.closeSync());
   }
 
+  /** As `closeSync`, for `using`. */
   [Symbol.dispose](): void {
     this.closeSync();
   }
 
+  /** As `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

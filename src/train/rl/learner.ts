@@ -52,5 +52,6 @@ export interface Learner {
   state(options: { readonly withReplay: boolean }): LearnerState;
   /** @throws {ConfigError} if the state is of another algorithm or of other sizes. */
   loadState(state: LearnerState): Promise<void>;
+  /** Frees what it keeps on the device. */
   dispose(): void;
 }

@@ -9,8 +9,9 @@ import type { Generator } from "../../tensor/generator.ts";
 import { scope } from "../../tensor/memory.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** What follows a hidden layer. */
+/** What may follow a hidden layer. */
 export const activations = ["relu", "tanh", "elu", "silu", "gelu"] as const;
+/** The function that follows each hidden layer of an agent's nets. */
 export type Activation = (typeof activations)[number];
 
 /** Options of {@link Mlp}. */

@@ -199,6 +199,11 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
     return savePolicy(folder, this, options);
   }
 
+  /**
+   * One update from a batch of the memory, in one program on the device.
+   * @returns numbers of this update, scalars on the device: the next update overwrites them.
+   * @throws {UsageError} if fewer transitions than a batch are remembered.
+   */
   abstract update(): UpdateMetrics;
 
   /** Stored actions, [count × action size], for observations of [count, observation size]. */
@@ -307,6 +312,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
     });
   }
 
+  /** Frees nets, optimizers, programs and the memory. The environments stay open. */
   dispose(): void {
     const { nets, optimizers, tensors = {}, programs } = this.parts();
     for (const program of programs) program.dispose();
@@ -320,6 +326,7 @@ export abstract class OffPolicyLearner<S extends OffPolicySettings> implements L
     this.replay.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
