@@ -3,6 +3,41 @@
  *
  * @module
  */
+export type {
+  Calibration,
+  CalibrationBin,
+  Comparisons,
+} from "./alignment/enumerable/comparisons.ts";
+export {
+  accuracyOf,
+  bayesAccuracy,
+  countWins,
+  rewardCalibration,
+  sampleComparisons,
+} from "./alignment/enumerable/comparisons.ts";
+export type { DifferenceErrors, OptimalPolicy } from "./alignment/enumerable/exact-policy.ts";
+export {
+  bradleyTerry,
+  centred,
+  differenceErrors,
+  exactKl,
+  flipLabels,
+  impliedRewards,
+  optimalPolicy,
+  regularisedObjective,
+  winRates,
+} from "./alignment/enumerable/exact-policy.ts";
+export type { FitPreferencesOptions } from "./alignment/enumerable/fit-preferences.ts";
+export { fitPreferences } from "./alignment/enumerable/fit-preferences.ts";
+export type { FitRewardModelOptions } from "./alignment/enumerable/fit-reward-model.ts";
+export { fitRewardModel } from "./alignment/enumerable/fit-reward-model.ts";
+export type {
+  MaximiseRewardOptions,
+  RewardAlgorithm,
+} from "./alignment/enumerable/maximise-reward.ts";
+export { maximiseReward } from "./alignment/enumerable/maximise-reward.ts";
+export type { StringModelOptions, StringPolicy } from "./alignment/enumerable/string-task.ts";
+export { StringTask, stringModel } from "./alignment/enumerable/string-task.ts";
 export type { MnistDigits } from "../data/node/mnist.ts";
 export { loadMnist } from "../data/node/mnist.ts";
 export type { ImageSize } from "./augment.ts";
@@ -104,7 +139,7 @@ export type { RunState } from "./rl/run-state.ts";
 export type { RecipeName } from "./rl/recipes.ts";
 export { recipesFor } from "./rl/recipes.ts";
 export type { LearnEnv } from "./rl/stepper-of.ts";
-export type { LearnVectorEnv } from "./rl/vector-stepper.ts";
+export type { LearnVectorEnv } from "./rl/learn-vector-env.ts";
 export type { AgentOptions, AgentResult } from "./rl/train-agent.ts";
 export { trainAgent } from "./rl/train-agent.ts";
 export type { HparamValue } from "./tensorboard-event.ts";

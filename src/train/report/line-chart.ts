@@ -14,6 +14,8 @@ export interface Series {
   readonly smoothing?: number;
   /** Draws each point, for curves with few. @defaultValue false */
   readonly dots?: boolean;
+  /** Draws the curve; without it the dots are a scatter plot, whose x need not rise. @defaultValue true */
+  readonly line?: boolean;
   /** Triples of x, low and high, x rising: the area between is tinted, such as that of quartiles. */
   readonly band?: readonly (readonly [x: number, low: number, high: number])[];
   /** Which of the six colours; by default the place among the series. */
@@ -102,7 +104,7 @@ function drawBand({ band = [] }: Series, colour: number, x: Axis, y: Axis): read
 }
 
 function drawSeries(series: Series, index: number, x: Axis, y: Axis): Markup {
-  const { points, smoothing = 0, dots = false } = series;
+  const { points, smoothing = 0, dots = false, line = true } = series;
   const colour = `series series-${colourOf(series, index)}`;
   const ys = points.map((point) => point[1]);
   const means = smooth(ys, smoothing).map((mean, i): Point => [points[i][0], mean]);
@@ -111,10 +113,11 @@ function drawSeries(series: Series, index: number, x: Axis, y: Axis): Markup {
   const marks = dots
     ? points.map(
         ([px, py]) =>
-          markup`<circle class="${colour}" cx="${x.position(px).toFixed(1)}" cy="${y.position(py).toFixed(1)}" r="3"/>`,
+          markup`<circle class="${colour}" cx="${x.position(px).toFixed(1)}" cy="${y.position(py).toFixed(1)}" r="${line ? 3 : 2}"/>`,
       )
     : [];
-  return markup`${faint}<path class="${colour}" d="${path(thin(means), x, y)}"/>${marks}`;
+  const curve = line ? [markup`<path class="${colour}" d="${path(thin(means), x, y)}"/>`] : [];
+  return markup`${faint}${curve}${marks}`;
 }
 
 const legendRow = 18;
@@ -122,6 +125,8 @@ const legendRow = 18;
 /** Entries in as many rows as they need, and the height of these rows. */
 function legend(options: LineChartOptions, left: number, right: number): [Markup, number] {
   const { series, format = formatNumber } = options;
+  // Last values mean something along curves only.
+  const isScatter = series.some(({ line = true }) => !line);
   let x = left;
   let y = 16;
   const entries = series.map((one, index) => {
@@ -130,7 +135,7 @@ function legend(options: LineChartOptions, left: number, right: number): [Markup
       one.smoothing ?? 0,
     );
     const last = means.findLast(Number.isFinite);
-    const text = last === undefined ? one.name : `${one.name} ${format(last)}`;
+    const text = last === undefined || isScatter ? one.name : `${one.name} ${format(last)}`;
     const width = 21 + text.length * 6.6;
     if (x > left && x + width > right) [x, y] = [left, y + legendRow];
     const entry = markup`<line class="series series-${colourOf(one, index)}" x1="${x}" x2="${x + 16}" y1="${y}" y2="${y}"/><text x="${x + 21}" y="${y + 4}">${text}</text>`;
