@@ -116,7 +116,10 @@ export class DDPG extends OffPolicyLearner<DdpgSettings> {
     );
   }
 
-  /** @param draws - to repeat an update made elsewhere, instead of drawing. */
+  /**
+   * One update: see {@link OffPolicyLearner.update}.
+   * @param draws - to repeat an update made elsewhere, instead of drawing.
+   */
   override update(draws: DdpgDraws = {}): UpdateMetrics {
     const number = this.beginUpdate();
     this.#program(number % this.settings.policyDelay === 0, draws);

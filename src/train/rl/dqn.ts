@@ -124,7 +124,10 @@ export class DQN extends OffPolicyLearner<DqnSettings> {
     this.#epsilon = scheduleAt({ from, to, until: this.settings.explorationFraction }, done);
   }
 
-  /** @param draws - to repeat an update made elsewhere, instead of drawing. */
+  /**
+   * One update: see {@link OffPolicyLearner.update}.
+   * @param draws - to repeat an update made elsewhere, instead of drawing.
+   */
   override update(draws: DqnDraws = {}): UpdateMetrics {
     this.beginUpdate();
     const isDue = this.steps - this.#movedAt >= this.settings.targetUpdateInterval;

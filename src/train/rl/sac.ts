@@ -136,7 +136,10 @@ export class SAC extends OffPolicyLearner<SacSettings> {
     return loadLearner(folder, "sac", (options) => new SAC(env, options as Partial<SacSettings>));
   }
 
-  /** @param draws - to repeat an update made elsewhere, instead of drawing. */
+  /**
+   * One update: see {@link OffPolicyLearner.update}.
+   * @param draws - to repeat an update made elsewhere, instead of drawing.
+   */
   override update(draws: SacDraws = {}): UpdateMetrics {
     const number = this.beginUpdate();
     this.#program(number % this.settings.targetUpdateInterval === 0, draws);

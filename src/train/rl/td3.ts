@@ -113,7 +113,10 @@ export class TD3 extends OffPolicyLearner<Td3Settings> {
     return loadLearner(folder, "td3", (options) => new TD3(env, options as Partial<Td3Settings>));
   }
 
-  /** @param draws - to repeat an update made elsewhere, instead of drawing. */
+  /**
+   * One update: see {@link OffPolicyLearner.update}.
+   * @param draws - to repeat an update made elsewhere, instead of drawing.
+   */
   override update(draws: Td3Draws = {}): UpdateMetrics {
     const number = this.beginUpdate();
     this.#program(number % this.settings.policyDelay === 0, draws);
