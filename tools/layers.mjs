@@ -34,12 +34,12 @@ export const layers = {
   "backends/cuda": row("base ir compiler runtime", { platform: "node" }),
   engine: row("base ir compiler runtime backends/reference backends/wasm backends/cuda"),
   tensor: row("base ir autodiff engine"),
-  text: row("base", { door: true }),
   nn: row("base tensor", { door: true }),
   optim: row("base tensor", { door: true }),
   distributions: row("base tensor", { door: true }),
   data: row("base tensor", { door: true }),
   io: row("base tensor", { door: true, platform: "node" }),
+  text: row("base io", { door: true }),
   testing: row("base ir autodiff engine tensor", { door: true }),
   models: row("base tensor text nn distributions io", { door: true }),
   // Collectives work on the memory of tensors (engine), over NCCL on that of the GPU.

@@ -1,32 +1,66 @@
-import { ConfigError } from "../base/errors.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { AddedToken } from "./added-tokens.ts";
+import { GuardedTokenizer } from "./guarded-tokenizer.ts";
 
 /** The 256 values of a byte, and the mark between documents. */
 const vocabSize = 257;
 
 /** One token per byte of UTF-8: nothing to learn or to load, and the longest sequences. */
-export class ByteTokenizer implements Tokenizer {
+export class ByteTokenizer extends GuardedTokenizer {
   readonly name: string = "bytes";
   readonly vocabSize: number = vocabSize;
-  readonly endOfText: number = vocabSize - 1;
   readonly #encoder = new TextEncoder();
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  encode(text: string): Int32Array {
-    return Int32Array.from(this.#encoder.encode(text));
+  constructor() {
+    super([endOfTextToken(vocabSize - 1)], onlyEndOfText(vocabSize - 1));
   }
 
-  decode(tokens: ArrayLike<number>): string {
-    const bytes = Array.from(tokens).filter((token) => {
-      requireToken(this, token);
-      return token !== this.endOfText;
-    });
+  protected override encodePlain(text: string): Uint8Array {
+    return this.#encoder.encode(text);
+  }
+
+  protected override surround(tokens: number[]): number[] {
+    return tokens;
+  }
+
+  protected override decodeAll(tokens: readonly number[]): string {
+    const mark = vocabSize - 1;
+    const texts: string[] = [];
+    let begin = 0;
+    for (let at = tokens.indexOf(mark); at >= 0; at = tokens.indexOf(mark, begin)) {
+      texts.push(this.#text(tokens.slice(begin, at)), endOfTextSpelling);
+      begin = at + 1;
+    }
+    return [...texts, this.#text(tokens.slice(begin))].join("");
+  }
+
+  #text(bytes: readonly number[]): string {
     return this.#decoder.decode(Uint8Array.from(bytes));
   }
 }
 
-/** @throws {ConfigError} if the number is no token of the tokenizer. */
-export function requireToken({ name, vocabSize: size }: Tokenizer, token: number): void {
-  if (Number.isInteger(token) && token >= 0 && token < size) return;
-  throw new ConfigError(`${name}: a token must be an integer in 0 … ${size - 1}, got ${token}`);
+const endOfTextSpelling = "<|endoftext|>";
+
+/** The mark between documents in GPT-2's spelling. */
+export function endOfTextToken(id: number): AddedToken {
+  return {
+    id,
+    content: endOfTextSpelling,
+    special: true,
+    lstrip: false,
+    rstrip: false,
+    singleWord: false,
+    normalized: false,
+  };
+}
+
+/** The roles of special tokens where there is only that mark. */
+export function onlyEndOfText(id: number): {
+  bosToken: null;
+  eosToken: { text: string; id: number };
+  padToken: null;
+  unkToken: null;
+} {
+  const eosToken = { text: endOfTextSpelling, id };
+  return { bosToken: null, eosToken, padToken: null, unkToken: null };
 }

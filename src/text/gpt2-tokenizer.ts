@@ -1,6 +1,7 @@
 import { ConfigError } from "../base/errors.ts";
-import { requireToken } from "./byte-tokenizer.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { endOfTextToken, onlyEndOfText } from "./byte-tokenizer.ts";
+import { GuardedTokenizer } from "./guarded-tokenizer.ts";
+import type { TextTokenizer } from "./tokenizer.ts";
 
 /** What of the package `gpt-tokenizer` is used. */
 interface Encoding {
@@ -20,20 +21,31 @@ const asText = { disallowedSpecial: new Set<string>() };
  * const tokenizer = await loadGpt2Tokenizer();
  * tokenizer.encode("Hello, world"); // 15496, 11, 995
  */
-export async function loadGpt2Tokenizer(): Promise<Tokenizer> {
-  const encoding = await loadEncoding();
-  const tokenizer: Tokenizer = {
-    name: "gpt2",
-    vocabSize: endOfText + 1,
-    endOfText,
-    encode: (text) => Int32Array.from(encoding.encode(text, asText)),
-    decode(tokens) {
-      const list = Array.from(tokens);
-      for (const token of list) requireToken(tokenizer, token);
-      return encoding.decode(list.filter((token) => token !== endOfText));
-    },
-  };
-  return tokenizer;
+export async function loadGpt2Tokenizer(): Promise<TextTokenizer> {
+  return new Gpt2Tokenizer(await loadEncoding());
+}
+
+class Gpt2Tokenizer extends GuardedTokenizer {
+  readonly name: string = "gpt2";
+  readonly vocabSize: number = endOfText + 1;
+  readonly #encoding: Encoding;
+
+  constructor(encoding: Encoding) {
+    super([endOfTextToken(endOfText)], onlyEndOfText(endOfText));
+    this.#encoding = encoding;
+  }
+
+  protected override encodePlain(text: string): number[] {
+    return this.#encoding.encode(text, asText);
+  }
+
+  protected override surround(tokens: number[]): number[] {
+    return tokens;
+  }
+
+  protected override decodeAll(tokens: readonly number[]): string {
+    return this.#encoding.decode(tokens);
+  }
 }
 
 async function loadEncoding(): Promise<Encoding> {

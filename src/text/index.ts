@@ -1,8 +1,18 @@
 /**
- * Text as tokens.
+ * Text as tokens: tokenizers of language models, chat templates, and training of byte-pair merges.
  *
  * @module
  */
 export { ByteTokenizer } from "./byte-tokenizer.ts";
+export type { ChatOptions, ChatTokens, JsonValue, Message } from "./chat-message.ts";
 export { loadGpt2Tokenizer } from "./gpt2-tokenizer.ts";
-export type { Tokenizer } from "./tokenizer.ts";
+export type { LoadTokenizerOptions } from "./load-tokenizer.ts";
+export { loadTokenizer } from "./load-tokenizer.ts";
+export type {
+  DecodeOptions,
+  DecodeStream,
+  EncodeOptions,
+  SpecialToken,
+  TextTokenizer,
+  Tokenizer,
+} from "./tokenizer.ts";
