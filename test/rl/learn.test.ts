@@ -2,7 +2,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Env, VectorEnv } from "athanor/rl";
-import { NormalizeObservation, SyncVectorEnv } from "athanor/rl";
+import {
+  NormalizeObservation,
+  NormalizeReward,
+  SyncVectorEnv,
+  VectorNormalizeObservation,
+  VectorNormalizeReward,
+} from "athanor/rl";
 import type { Callback, LearnEnv, Learner, LearnOptions, RunState, Training } from "athanor/train";
 import {
   CheckpointCallback,
@@ -303,6 +309,48 @@ describe("resuming", () => {
     expect(second.weights).toEqual(whole.weights);
     const { "rollout/action_saturation": _one, ...last } = wholeLog.lines.at(-1)?.[1] ?? {};
     expect(log.lines.at(-1)?.[1]).toMatchObject(last);
+  });
+
+  it("keeps normalisers of vectors, and gives them to evaluation and play", async () => {
+    const bound = Infinity;
+    const vector = () => {
+      const inner = envs().map((env) => new NormalizeReward(env));
+      const core = new SyncVectorEnv(inner);
+      const observations = new VectorNormalizeObservation(core);
+      return { inner, observations, all: new VectorNormalizeReward(observations) };
+    };
+    const state = ({ inner, observations, all }: ReturnType<typeof vector>): unknown[] =>
+      [observations, all, ...inner].map(({ statistics }) => statistics.state());
+    const one = () => {
+      const observations = new NormalizeObservation(new PointEnv());
+      return { observations, all: new NormalizeReward(observations) };
+    };
+    const [trained, judged, played] = [vector(), one(), one()];
+    const best = join(folder, "best");
+    const onNote = (): void => {};
+    const learner = new TinyLearner({ bound });
+    await learn(learner, trained.all, {
+      totalSteps: 100,
+      seed: 1,
+      evaluation: { env: judged.all, everySteps: 100, episodes: 1, bestFolder: best },
+      callbacks: new CheckpointCallback({ folder: join(folder, "latest") }),
+    });
+    const learned = state(trained);
+    for (const { observations, all } of [judged, played]) {
+      if (all === played.all) await restorePolicy(learner, await loadPolicy(best), all);
+      all.reset({ seed: 0 });
+      all.step(Float32Array.of(1));
+      expect(observations.statistics.state()).toEqual(learned[0]);
+      expect(all.statistics.state()).toEqual(learned[1]);
+    }
+    const resumed = vector();
+    const resume = await loadCheckpoint<RunState>(pathsIn("latest")[0]);
+    // Nothing is left to do: what was loaded is seen, and the first observations of new episodes.
+    await learn(new TinyLearner({ bound }), resumed.all, { totalSteps: 100, resume, onNote });
+    const counts = (all: readonly unknown[]): number[] =>
+      all.map((one) => Math.round((one as { readonly count: number }).count));
+    expect(counts(state(resumed))).toEqual(counts(learned).map((n, i) => (i === 0 ? n + 2 : n)));
+    expect(state(resumed).slice(1)).toEqual(learned.slice(1));
   });
 
   it("begins new episodes where they cannot be played again, and says so", async () => {

@@ -1,6 +1,7 @@
 import type { Env } from "../../rl/env.ts";
 import type { EpisodeRecord } from "./episode-record.ts";
 import type { PolicyEvaluation } from "./evaluate-policy.ts";
+import type { LearnVectorEnv } from "./learn-vector-env.ts";
 import type { Learner } from "./learner.ts";
 import type { RolloutStatistics } from "./rollout-statistics.ts";
 import type { RunState } from "./run-state.ts";
@@ -23,6 +24,8 @@ export interface Training {
   readonly envId: string;
   /** Its environments, where they live in this thread. */
   readonly envs: readonly Env[];
+  /** What the normalisers that belong to the policy are around: the first of them, or the vector. */
+  readonly wrapped: Env | LearnVectorEnv;
   readonly totalSteps: number;
   /** Steps of all environments together, over all parts of a resumed run. */
   readonly steps: number;

@@ -2,6 +2,7 @@ import type { Pcg64State, Seed } from "../../base/pcg64.ts";
 import type { Env, Info } from "../../rl/env.ts";
 import type { Space } from "../../rl/space.ts";
 import type { Rows, Transitions } from "../../rl/transitions.ts";
+import type { LearnVectorEnv } from "./learn-vector-env.ts";
 
 /** How an environment is brought back to where it stood: its episode is played again. */
 export interface EnvState {
@@ -44,6 +45,8 @@ export interface EnvStepper {
   readonly actionSpace: Space<unknown>;
   /** The environments, where they live in this thread. */
   readonly envs: readonly Env[];
+  /** What the wrappers whose statistics belong to the policy are around. */
+  readonly wrapped: Env | LearnVectorEnv;
   begin(seed: Seed | undefined): Rows | Promise<Rows>;
   step(actions: Rows): SteppedEnvs | Promise<SteppedEnvs>;
   /** Null if the environments cannot be brought back. */
@@ -53,5 +56,9 @@ export interface EnvStepper {
    * out the same and new ones began.
    */
   resume(states: readonly EnvState[]): Rows | null;
+  /** States of wrappers that {@link EnvStepper.state} does not have. */
+  wrapperStates(): readonly unknown[];
+  /** Gives them back; what they learned is kept even where new episodes begin. */
+  loadWrapperStates(states: readonly unknown[]): void;
   close(): void | Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { Seed } from "../../base/pcg64.ts";
 import { AthanorError, ConfigError } from "../../base/errors.ts";
+import { nextTask } from "../../engine/platform.ts";
 import type { Env } from "../../rl/env.ts";
 import { requireKnownNames } from "../../rl/option-names.ts";
 import type { Rows } from "../../rl/transitions.ts";
@@ -20,6 +21,7 @@ import type { LearnEnv } from "./stepper-of.ts";
 import { stepperOf } from "./stepper-of.ts";
 import type { EpisodeRecord } from "./episode-record.ts";
 import { EpisodeTracker } from "./episode-record.ts";
+import type { LearnVectorEnv } from "./learn-vector-env.ts";
 import type { Learner, UpdateMetrics } from "./learner.ts";
 import type { RunLogger } from "./logs/run-logger.ts";
 import { requireCount } from "./option-checks.ts";
@@ -47,7 +49,7 @@ export interface LearnOptions {
   readonly resume?: RunState;
   /** When it aborts, training ends after the present step. */
   readonly signal?: AbortSignal;
-  /** Takes lines for people. @defaultValue standard error */
+  /** Takes lines for people. @defaultValue `console.error` */
   readonly onNote?: (text: string) => void;
 }
 
@@ -67,7 +69,7 @@ export interface LearnResult {
 
 type StepAnswer = ReturnType<NonNullable<Callback["onStep"]>>;
 
-/** Milliseconds after which the event loop gets its turn, so that Ctrl-C is heard. */
+/** Milliseconds until other tasks get a turn: Ctrl-C is heard, pages are drawn. */
 const turnMs = 40;
 
 /**
@@ -142,7 +144,7 @@ class LearningLoop implements Training {
       { length: stepper.count },
       (_, i) => new EpisodeTracker(i, this.#gamma ?? 1),
     );
-    this.#note = options.onNote ?? ((text) => void process.stderr.write(`${text}\n`));
+    this.#note = options.onNote ?? ((text) => console.error(text));
   }
 
   get envId(): string {
@@ -151,6 +153,10 @@ class LearningLoop implements Training {
 
   get envs(): readonly Env[] {
     return this.#stepper.envs;
+  }
+
+  get wrapped(): Env | LearnVectorEnv {
+    return this.#stepper.wrapped;
   }
 
   get steps(): number {
@@ -217,7 +223,7 @@ class LearningLoop implements Training {
       observations = next instanceof Promise ? await next : next;
       const now = performance.now();
       if (now - turn < turnMs) continue;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTask();
       turn = now;
     }
     const result = this.#result();
@@ -266,6 +272,7 @@ class LearningLoop implements Training {
       rollout: this.rollout.state(),
       tracked: this.#trackers.map((tracker) => tracker.state()),
       envs: this.#stepper.state(),
+      wrappers: this.#stepper.wrapperStates(),
       callbacks: Object.fromEntries(states),
     };
   }
@@ -440,6 +447,7 @@ class LearningLoop implements Training {
       const kept = state.callbacks[callbackName(callback)];
       if (kept !== undefined) callback.loadState?.(kept);
     }
+    this.#stepper.loadWrapperStates(state.wrappers ?? []);
     const observations = state.envs === null ? null : this.#stepper.resume(state.envs);
     if (observations === null) {
       for (const index of this.#trackers.keys()) this.learner.episodeEnded(index);

@@ -141,6 +141,18 @@ export class LocalEnvs implements EnvStepper {
     return { transitions, indices, observations: this.#observations(), ended };
   }
 
+  /** The first: evaluations take over its normalisers. */
+  get wrapped(): Env {
+    return this.envs[0];
+  }
+
+  /** None: all are in {@link EnvState}. */
+  wrapperStates(): readonly unknown[] {
+    return [];
+  }
+
+  loadWrapperStates(): void {}
+
   state(): readonly EnvState[] {
     return this.#envs.map((local) => local.state());
   }

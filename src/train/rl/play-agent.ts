@@ -10,7 +10,6 @@ import type { PolicyEvaluation } from "./evaluate-policy.ts";
 import { evaluatePolicy } from "./evaluate-policy.ts";
 import { loadPolicy, restorePolicy } from "./policy-file.ts";
 import { FrameCollector } from "./policy-video.ts";
-import { freezeWrappers, loadWrapperStates } from "./wrapper-states.ts";
 
 /** Pictures of a video: all are in memory at once. */
 const mostFrames = 300;
@@ -65,9 +64,7 @@ async function play(options: PlayOptions): Promise<PlayResult> {
     // The memory is not needed here: it gets no more room than an algorithm asks for.
     const bufferSize = Number(learnerOptions["batchSize"]);
     const learner = makeLearner(algorithm, env, { ...learnerOptions, bufferSize, device: null });
-    await restorePolicy(learner, saved);
-    loadWrapperStates(env, saved.wrappers);
-    freezeWrappers(env);
+    await restorePolicy(learner, saved, env);
     const collector = new FrameCollector(mostFrames);
     const evaluation = await evaluatePolicy(learner, env, {
       episodes,

@@ -1,9 +1,10 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { scope } from "../../tensor/memory.ts";
-import { CheckpointFolder } from "../checkpoint-folder.ts";
+import type { CheckpointFolder } from "../checkpoint-folder.ts";
 import type { Learner, LearnerState } from "./learner.ts";
 import { requireSame } from "./run-identity.ts";
-import { statefulWrappers } from "./wrapper-states.ts";
+import type { LearnVectorEnv } from "./learn-vector-env.ts";
+import { loadFrozenStates, statefulWrappers, wrapperKind } from "./wrapper-states.ts";
 import type { Env } from "../../rl/env.ts";
 
 /** A learner in a file, without its memory unless that was asked for. */
@@ -18,6 +19,8 @@ export interface SavedPolicy {
   readonly learner: LearnerState;
   /** States of the environment's wrappers, such as the statistics of normalisers. */
   readonly wrappers: readonly unknown[];
+  /** Which wrapper each state is of; files of earlier versions do not say it. */
+  readonly wrapperKinds?: readonly string[];
   readonly step: number;
   /** Mean return of the evaluation it was kept for; null if there was none. */
   readonly meanReturn: number | null;
@@ -26,8 +29,8 @@ export interface SavedPolicy {
 /** What {@link savePolicy} keeps beside the learner. */
 export interface SavePolicyOptions {
   readonly env?: string;
-  /** Environment whose normalisers belong to the policy. */
-  readonly wrappersOf?: Env | undefined;
+  /** Environment, or vector of them, whose normalisers belong to the policy. */
+  readonly wrappersOf?: Env | LearnVectorEnv | undefined;
   readonly step?: number;
   readonly meanReturn?: number | null;
   /** Whether the replay buffer is saved too. @defaultValue false */
@@ -47,6 +50,8 @@ export async function savePolicy(
   options: SavePolicyOptions = {},
 ): Promise<string> {
   const { env = "", wrappersOf, step = 0, meanReturn = null, withReplay = false } = options;
+  const wrappers = wrappersOf === undefined ? [] : statefulWrappers(wrappersOf);
+  const file = await checkpointFolder(folder);
   const { path } = await scope(async () => {
     const policy: SavedPolicy = {
       algorithm: learner.algorithm,
@@ -55,12 +60,12 @@ export async function savePolicy(
       actionSpace: String(learner.actionSpace),
       options: learner.options,
       learner: learner.state({ withReplay }),
-      wrappers:
-        wrappersOf === undefined ? [] : statefulWrappers(wrappersOf).map((one) => one.state()),
+      wrappers: wrappers.map((wrapper) => wrapper.state()),
+      wrapperKinds: wrappers.map(wrapperKind),
       step,
       meanReturn,
     };
-    return new CheckpointFolder(folder, { keepLast: 1 }).save(step, policy);
+    return file.save(step, policy);
   });
   return path;
 }
@@ -72,7 +77,8 @@ export async function savePolicy(
  * @throws {CheckpointError} if the folder has no policy, or a damaged one.
  */
 export async function loadPolicy(folder: string): Promise<SavedPolicy> {
-  const policy = await new CheckpointFolder(folder).load<Partial<SavedPolicy>>();
+  const file = await checkpointFolder(folder);
+  const policy = await file.load<Partial<SavedPolicy>>();
   if (policy.learner !== undefined && policy.algorithm !== undefined) return policy as SavedPolicy;
   throw new CheckpointError(
     `loadPolicy: ${folder} must hold a saved policy, got a checkpoint of something else; ` +
@@ -83,11 +89,24 @@ export async function loadPolicy(folder: string): Promise<SavedPolicy> {
 /**
  * Gives a learner the weights and all other state of a saved one.
  *
+ * @param env - to play in: its normalisers get the statistics that belong to the policy, and keep
+ *   them as they are.
  * @throws {CheckpointError} if algorithm or spaces differ.
  */
-export async function restorePolicy(learner: Learner, saved: SavedPolicy): Promise<void> {
+export async function restorePolicy(
+  learner: Learner,
+  saved: SavedPolicy,
+  env?: Env,
+): Promise<void> {
   for (const name of ["algorithm", "observationSpace", "actionSpace"] as const) {
     requireSame(name, saved[name], String(learner[name]));
   }
   await learner.loadState(saved.learner);
+  if (env !== undefined) loadFrozenStates(env, saved.wrappers, saved.wrapperKinds);
+}
+
+/** Files are imported only when there is one, so that learners themselves work in browsers. */
+async function checkpointFolder(folder: string): Promise<CheckpointFolder> {
+  const { CheckpointFolder: Folder } = await import("../checkpoint-folder.ts");
+  return new Folder(folder, { keepLast: 1 });
 }

@@ -40,5 +40,7 @@ export interface RunState {
   readonly tracked: readonly EpisodeInProgress[];
   /** Null where the environments cannot be brought back; the run then begins new episodes. */
   readonly envs: readonly EnvState[] | null;
+  /** Of the wrappers around a vector of environments; earlier versions saved none. */
+  readonly wrappers?: readonly unknown[];
   readonly callbacks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }

@@ -1,7 +1,7 @@
 import { Env } from "../../rl/env.ts";
 import type { EnvStepper } from "./env-stepper.ts";
 import { LocalEnvs } from "./local-envs.ts";
-import type { LearnVectorEnv } from "./vector-stepper.ts";
+import type { LearnVectorEnv } from "./learn-vector-env.ts";
 import { VectorStepper } from "./vector-stepper.ts";
 
 /** Environments to learn from: one, several of this thread, or a vector of them. */

@@ -5,33 +5,13 @@ import type { Env } from "../../rl/env.ts";
 import type { Space } from "../../rl/space.ts";
 import type { Rows } from "../../rl/transitions.ts";
 import { rowsOf, transitionsOf } from "../../rl/vector/transitions-of.ts";
-import type {
-  VectorEnv,
-  VectorReset,
-  VectorResetOptions,
-  VectorStep,
-} from "../../rl/vector/vector-env.ts";
+import type { VectorReset, VectorStep } from "../../rl/vector/vector-env.ts";
 import { finalInfoKey, infoOf } from "../../rl/vector/vector-info.ts";
 import type { EndedEpisode, EnvStepper, SteppedEnvs } from "./env-stepper.ts";
+import type { LearnVectorEnv } from "./learn-vector-env.ts";
 import { nonFiniteStep } from "./local-envs.ts";
 import { rowSize } from "./space-rows.ts";
-
-/** What is needed of a vector environment to learn from it, whatever it shows and takes. */
-export interface LearnVectorEnv extends Pick<
-  VectorEnv,
-  "numEnvs" | "autoresetMode" | "singleObservationSpace" | "singleActionSpace" | "spec"
-> {
-  /** Begins episodes. */
-  reset(options?: VectorResetOptions): Promise<VectorReset>;
-  /** Takes one action in each environment. */
-  step(actions: ArrayLike<number>): Promise<VectorStep>;
-  /** The same without a promise, where it can be done. */
-  resetSync?(options?: VectorResetOptions): VectorReset;
-  /** The same without a promise, where it can be done. */
-  stepSync?(actions: ArrayLike<number>): VectorStep;
-  /** Frees what the environments hold. */
-  close(): Promise<void>;
-}
+import { loadWrapperStates, statefulWrappersOfAll } from "./wrapper-states.ts";
 
 /** A vector environment behind what the loop needs, in any of the three modes of resetting. */
 export class VectorStepper implements EnvStepper {
@@ -40,6 +20,7 @@ export class VectorStepper implements EnvStepper {
   readonly observationSpace: Space<unknown>;
   readonly actionSpace: Space<unknown>;
   readonly envs: readonly Env[] = [];
+  readonly wrapped: LearnVectorEnv;
   readonly #env: LearnVectorEnv;
   readonly #start: number;
   readonly #observationSize: number;
@@ -47,6 +28,7 @@ export class VectorStepper implements EnvStepper {
   #before: VectorReset | VectorStep | null = null;
 
   constructor(env: LearnVectorEnv) {
+    this.wrapped = env;
     this.#env = env;
     this.count = env.numEnvs;
     this.envId = env.spec?.id ?? env.constructor.name;
@@ -78,6 +60,14 @@ export class VectorStepper implements EnvStepper {
 
   resume(): null {
     return null;
+  }
+
+  wrapperStates(): readonly unknown[] {
+    return statefulWrappersOfAll(this.#env).map((wrapper) => wrapper.state());
+  }
+
+  loadWrapperStates(states: readonly unknown[]): void {
+    loadWrapperStates(this.#env, states);
   }
 
   close(): Promise<void> {

@@ -78,7 +78,7 @@ export class EvalCallback implements Callback {
 
   async #evaluate(training: Training): Promise<void> {
     const { env, episodes = 10, seed = 1_000_000, deterministic = true } = this.#options;
-    if (training.envs.length > 0) copyWrapperStates(training.envs[0], env);
+    copyWrapperStates(training.wrapped, env);
     const options = { episodes, seed, deterministic };
     const result = await evaluatePolicy(training.learner, env, options);
     const isBest = result.meanReturn > this.#best;
@@ -106,10 +106,10 @@ export class EvalCallback implements Callback {
     const { bestFolder } = this.#options;
     if (bestFolder === undefined) return;
     training.afterCallbacks(async () => {
-      const { learner, envId, envs, steps } = training;
+      const { learner, envId, wrapped, steps } = training;
       await savePolicy(bestFolder, learner, {
         env: envId,
-        wrappersOf: envs[0],
+        wrappersOf: wrapped,
         step: steps,
         meanReturn,
       });
