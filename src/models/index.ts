@@ -3,6 +3,11 @@
  *
  * @module
  */
+export type { LoadAdapterOptions } from "./adapters/adapter-files.ts";
+export { loadAdapter, loadPeftModel, savePeftModel } from "./adapters/adapter-files.ts";
+export type { LoraConfig, LoraInit, ModuleNames } from "./adapters/lora-config.ts";
+export type { MergeOptions, PeftModelOptions } from "./adapters/peft-model.ts";
+export { getPeftModel, PeftModel } from "./adapters/peft-model.ts";
 export { createCausalLm } from "./text/causal-lm-families.ts";
 export type { CausalLmConfig, LanguageModelHead, TokenBatch } from "./text/causal-lm.ts";
 export { CausalLM } from "./text/causal-lm.ts";

@@ -87,7 +87,7 @@ abstract class Gpt2Module extends Module {
 }
 
 /** x · weight + bias with weight [in, out]: a linear layer as GPT-2's checkpoints store it. */
-class Conv1D extends Module {
+export class Conv1D extends Module {
   weight: Parameter;
   bias: Parameter;
 
@@ -207,9 +207,12 @@ class Transformer extends Gpt2Module {
 
   forward(tokens: Tensor, view: TokenView): Tensor {
     const { positionIds, isPlain } = view;
-    const places = isPlain
-      ? this.wpe.weight.narrow(0, 0, tokens.shape[1])
-      : this.wpe.forward(positionIds);
+    // Hooks, such as those of adapters, must see the look-up.
+    const isHooked = Object.hasOwn(this.wpe, "forward");
+    const places =
+      isPlain && !isHooked
+        ? this.wpe.weight.narrow(0, 0, tokens.shape[1])
+        : this.wpe.forward(positionIds);
     let x = this.drop.forward(this.wte.forward(tokens).add(places));
     for (const [i, block] of [...this.h].entries()) x = block.forward(x, i, view);
     return this.lnF.forward(x);
