@@ -19,13 +19,15 @@ export class Canvas {
     this.width = width;
     this.height = height;
     this.data = new Uint8Array(width * height * 3);
-    for (let i = 0; i < this.data.length; i += 3) this.data.set(background, i);
+    this.data.set(background);
+    // Doubles what is filled: a call for each point takes longer than all shapes.
+    for (let done = 3; done < this.data.length; done *= 2) this.data.copyWithin(done, 0, done);
   }
 
   /** A filled circle. */
   disc([x, y]: Place, radius: number, colour: Colour): void {
     this.#fill([x - radius, y - radius], [x + radius, y + radius], colour, (px, py) => {
-      return Math.hypot(px - x, py - y) - radius;
+      return lengthOf(px - x, py - y) - radius;
     });
   }
 
@@ -37,7 +39,7 @@ export class Canvas {
     const distance = (px: number, py: number): number => {
       const [x, y] = [px - from[0], py - from[1]];
       const share = squared === 0 ? 0 : Math.min(1, Math.max(0, (x * dx + y * dy) / squared));
-      return Math.hypot(x - share * dx, y - share * dy) - half;
+      return lengthOf(x - share * dx, y - share * dy) - half;
     };
     const low: Place = [Math.min(from[0], to[0]) - half, Math.min(from[1], to[1]) - half];
     const high: Place = [Math.max(from[0], to[0]) + half, Math.max(from[1], to[1]) + half];
@@ -97,13 +99,19 @@ export class Canvas {
 
   #blend(x: number, y: number, colour: Colour, cover: number): void {
     if (!(cover > 0)) return;
+    const { data } = this;
     const share = Math.min(1, cover);
     const to = 3 * (y * this.width + x);
     for (let i = 0; i < 3; i++) {
-      const old = this.data[to + i];
-      this.data[to + i] = Math.round(old + share * (colour[i] - old));
+      const old = data[to + i];
+      data[to + i] = Math.round(old + share * (colour[i] - old));
     }
   }
+}
+
+/** Of a vector in a picture: `Math.hypot` guards against overflow and takes many times as long. */
+function lengthOf(x: number, y: number): number {
+  return Math.sqrt(x * x + y * y);
 }
 
 /** How far a point lies to one side of a line. */
