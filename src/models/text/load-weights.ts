@@ -1,3 +1,4 @@
+import { scope } from "../../tensor/memory.ts";
 import { realize } from "../../tensor/realize.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CausalLM } from "./causal-lm.ts";
@@ -7,7 +8,10 @@ export async function loadWeights(
   model: CausalLM,
   state: Readonly<Record<string, Tensor>>,
 ): Promise<void> {
-  model.loadStateDict(state);
-  await realize(...model.parameters());
+  // The converted copies go with the scope.
+  await scope(async () => {
+    model.loadStateDict(state);
+    await realize(...model.parameters());
+  });
   for (const value of Object.values(state)) value.dispose();
 }
