@@ -2,6 +2,7 @@ import { AthanorError } from "../base/errors.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command, Terminal } from "./command.ts";
 import { CommandLineError, commonFlags, didYouMean, parseFlags, splitOperands } from "./command.ts";
+import { dataCheckCommand } from "./data-check.ts";
 import { envsCommand } from "./envs.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { infoCommand } from "./info.ts";
@@ -19,6 +20,7 @@ const commands: readonly Command[] = [
   ...trainAgentCommands,
   playCommand,
   envsCommand,
+  dataCheckCommand,
   runCommand,
   benchCommand,
 ];
@@ -75,10 +77,11 @@ function withoutOperands(given: readonly string[]): {
   readonly args: readonly string[];
   readonly operands: readonly string[];
 } {
-  const command = commands.find(({ name }) => name === given[0]);
+  const command = findCommand(given);
   if (command === undefined) return { args: given, operands: [] };
-  const { own, operands } = splitOperands(command, given.slice(1));
-  return { args: [given[0], ...own], operands };
+  const words = command.name.split(" ").length;
+  const { own, operands } = splitOperands(command, given.slice(words));
+  return { args: [...given.slice(0, words), ...own], operands };
 }
 
 /** How many words stand before the first flag. */

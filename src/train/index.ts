@@ -40,6 +40,176 @@ export type { StringModelOptions, StringPolicy } from "./alignment/enumerable/st
 export { StringTask, stringModel } from "./alignment/enumerable/string-task.ts";
 export type { MnistDigits } from "../data/node/mnist.ts";
 export { loadMnist } from "../data/node/mnist.ts";
+export type {
+  CheckDatasetOptions,
+  DatasetReport,
+  RowGroup,
+  RowProblem,
+} from "./alignment/data/check-dataset.ts";
+export { checkDataset } from "./alignment/data/check-dataset.ts";
+export type {
+  CompletionBatch,
+  PaddedBatch,
+  PaddingOptions,
+  PreferenceBatch,
+  SequenceBatch,
+  UnpairedBatch,
+} from "./alignment/data/collate.ts";
+export {
+  collatePaddingFree,
+  collatePreferences,
+  collatePrompts,
+  collateSequences,
+  collateUnpaired,
+} from "./alignment/data/collate.ts";
+export {
+  conversionsFrom,
+  convertRows,
+  extractPrompt,
+  toConversational,
+  withImplicitPrompt,
+} from "./alignment/data/convert-rows.ts";
+export type {
+  ChatMessage,
+  CommonColumns,
+  DatasetFormat,
+  DatasetRow,
+  DatasetRows,
+  DatasetType,
+  LanguageModelingRow,
+  PreferenceRow,
+  PromptCompletionRow,
+  PromptOnlyRow,
+  StepwiseRow,
+  Turns,
+  UnpairedRow,
+} from "./alignment/data/dataset-row.ts";
+export { datasetTypeOf } from "./alignment/data/dataset-row.ts";
+export type { HistogramBin, LengthSummary } from "./alignment/data/length-summary.ts";
+export type {
+  PackedExample,
+  Packing,
+  PackingStrategy,
+  PackOptions,
+} from "./alignment/data/pack-examples.ts";
+export { joinSegments, packExamples } from "./alignment/data/pack-examples.ts";
+export type { ParsedRow } from "./alignment/data/parse-row.ts";
+export { parseRow, RowError } from "./alignment/data/parse-row.ts";
+export type { LoadedRows, PlacedRecord } from "./alignment/data/read-rows.ts";
+export { readDatasetRows, streamRecords } from "./alignment/data/read-rows.ts";
+export type { PromptAndAnswer, RowTokenizer } from "./alignment/data/row-tokenizer.ts";
+export {
+  endOfAnswer,
+  paddingToken,
+  tokenizeAnswer,
+  tokenizePrompt,
+} from "./alignment/data/row-tokenizer.ts";
+export type {
+  PreferenceExample,
+  PromptExample,
+  SequenceExample,
+  SequenceOptions,
+  StepwiseExample,
+  Tokenized,
+  UnpairedExample,
+} from "./alignment/data/tokenize-rows.ts";
+export {
+  tokenizePreferences,
+  tokenizePrompts,
+  tokenizeSequences,
+  tokenizeSteps,
+  tokenizeUnpaired,
+} from "./alignment/data/tokenize-rows.ts";
+export type {
+  TruncationCounts,
+  TruncationMode,
+  TruncationOptions,
+} from "./alignment/data/truncate.ts";
+export type {
+  GaeOptions,
+  GeneralizedAdvantages,
+  GroupAdvantages,
+  GroupAdvantagesOptions,
+  LeaveOneOutOptions,
+  ScaleRewards,
+} from "./alignment/losses/advantages.ts";
+export {
+  generalizedAdvantages,
+  groupAdvantages,
+  leaveOneOutAdvantages,
+} from "./alignment/losses/advantages.ts";
+export type { FDivergence } from "./alignment/losses/f-divergence.ts";
+export type {
+  GroupLossType,
+  GroupPolicyInputs,
+  GroupPolicyLoss,
+  GroupPolicyOptions,
+} from "./alignment/losses/group-policy-loss.ts";
+export { groupPolicyLoss } from "./alignment/losses/group-policy-loss.ts";
+export type { KlEstimator } from "./alignment/losses/kl-estimators.ts";
+export { klEstimate } from "./alignment/losses/kl-estimators.ts";
+export type {
+  KtoLoss,
+  KtoLossOptions,
+  KtoLossType,
+  UnpairedLogProbs,
+} from "./alignment/losses/kto-loss.ts";
+export { ktoLoss } from "./alignment/losses/kto-loss.ts";
+export type { WhitenOptions } from "./alignment/losses/masked.ts";
+export { maskedMean, maskedWhiten } from "./alignment/losses/masked.ts";
+export type {
+  PolicyLoss,
+  PolicyLossInputs,
+  PolicyLossOptions,
+  TokenRewards,
+  TokenRewardsOptions,
+  ValueLoss,
+  ValueLossInputs,
+  ValueLossOptions,
+} from "./alignment/losses/ppo-loss.ts";
+export { ppoPolicyLoss, ppoValueLoss, tokenRewards } from "./alignment/losses/ppo-loss.ts";
+export type {
+  PreferenceLogProbs,
+  PreferenceLoss,
+  PreferenceLossOptions,
+} from "./alignment/losses/preference-loss.ts";
+export { preferenceLoss, preferenceLossTypes } from "./alignment/losses/preference-loss.ts";
+export type { PreferenceLossType } from "./alignment/losses/preference-losses.ts";
+export { preferenceMetrics } from "./alignment/losses/preference-metrics.ts";
+export type {
+  CpoLossOptions,
+  CpoLossType,
+  OrpoLoss,
+  OrpoLossOptions,
+  PolicyLogProbs,
+  ReferenceFreeLoss,
+} from "./alignment/losses/reference-free-loss.ts";
+export { cpoLoss, orpoLoss } from "./alignment/losses/reference-free-loss.ts";
+export type { RewardLossOptions } from "./alignment/losses/reward-loss.ts";
+export { rewardLoss, rewardMetrics } from "./alignment/losses/reward-loss.ts";
+export {
+  averageLogProbs,
+  completionLengths,
+  desensitizedLogProbs,
+  meanNll,
+  policyWeights,
+  sequenceLogProbs,
+} from "./alignment/losses/sequence-log-probs.ts";
+export type {
+  SequencePolicyInputs,
+  SequencePolicyOptions,
+} from "./alignment/losses/sequence-policy-loss.ts";
+export { sequencePolicyLoss } from "./alignment/losses/sequence-policy-loss.ts";
+export type {
+  LogitsHead,
+  TokenLogProbsOptions,
+  TokenStatistics,
+} from "./alignment/losses/token-log-probs.ts";
+export {
+  logitsStatistics,
+  tokenLogProbs,
+  tokenStatistics,
+} from "./alignment/losses/token-log-probs.ts";
 export type { ImageSize } from "./augment.ts";
 export { shiftImages } from "./augment.ts";
 export type { SavedCheckpoint } from "./checkpoint-folder.ts";
