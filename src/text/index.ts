@@ -8,6 +8,9 @@ export type { ChatOptions, ChatTokens, JsonValue, Message } from "./chat-message
 export { loadGpt2Tokenizer } from "./gpt2-tokenizer.ts";
 export type { LoadTokenizerOptions } from "./load-tokenizer.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
+export { saveTokenizer } from "./save-tokenizer.ts";
+export type { TokenizerProgress, TrainTokenizerOptions } from "./train-tokenizer.ts";
+export { trainTokenizer } from "./train-tokenizer.ts";
 export type {
   DecodeOptions,
   DecodeStream,

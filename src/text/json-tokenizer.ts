@@ -42,12 +42,22 @@ export async function loadStepsFactory(): Promise<StepsFactory> {
   }
 }
 
+/** The content of a tokenizer's files. */
+export interface TokenizerFiles {
+  readonly json: TokenizerJson;
+  readonly config: TokenizerConfigJson;
+  /** The chat template. */
+  readonly template?: string | undefined;
+}
+
 /** What a {@link JsonTokenizer} is made of. */
 export interface JsonTokenizerParts {
   readonly name: string;
   readonly json: TokenizerJson;
   readonly config: TokenizerConfigJson;
   readonly template: ChatTemplate | null;
+  /** The template's text. */
+  readonly templateText?: string | undefined;
   /** Tokens that no text becomes, beyond those marked as special or spelled `<|…|>`. */
   readonly controlTokens: readonly string[];
   readonly steps: StepsFactory;
@@ -62,6 +72,8 @@ const controlSpelling = /^<[|｜].*[|｜]>$/su;
 export class JsonTokenizer extends GuardedTokenizer {
   readonly name: string;
   readonly vocabSize: number;
+  /** What its files hold: written again beside a model that was trained further. */
+  readonly files: TokenizerFiles;
   readonly #steps: Steps;
   readonly #addedIds: ReadonlyMap<string, number>;
   readonly #texts: readonly string[];
@@ -73,13 +85,15 @@ export class JsonTokenizer extends GuardedTokenizer {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
   /** @throws {CheckpointError} if the library cannot read the file. */
-  constructor({ name, json, config, template, controlTokens, steps }: JsonTokenizerParts) {
+  constructor(parts: JsonTokenizerParts) {
+    const { name, json, config, template, templateText, controlTokens, steps } = parts;
     const added = addedTokensOf(json);
     const control = controlOf(added, config, controlTokens);
     super(control, rolesOf(json, config, added), template);
     const controlTexts = new Set(control.map(({ content }) => content));
     const ordinary = added.filter(({ content }) => !controlTexts.has(content));
     this.name = name;
+    this.files = { json, config, template: templateText };
     this.#config = config;
     this.#steps = makeSteps(name, json, config, controlTexts, steps);
     this.#texts = textsById(json, added);

@@ -61,12 +61,14 @@ export async function loadTokenizer(
 export async function makeJsonTokenizer(
   files: Files,
   options: LoadTokenizerOptions = {},
-): Promise<TextTokenizer> {
+): Promise<JsonTokenizer> {
+  const templateText = templateTextOf(files, options);
   return new JsonTokenizer({
     name: files.name,
     json: files.json,
     config: files.config,
-    template: await templateOf(files, options),
+    template: await templateOf(files.config, templateText),
+    templateText,
     controlTokens: options.controlTokens ?? [],
     steps: await loadStepsFactory(),
   });
@@ -120,11 +122,17 @@ async function readGguf(path: string): Promise<Files> {
   }
 }
 
-async function templateOf(
+function templateTextOf(
   { config, template }: Files,
   { chatTemplate }: LoadTokenizerOptions,
+): string | undefined {
+  return chatTemplate ?? template ?? defaultTemplate(config["chat_template"]);
+}
+
+async function templateOf(
+  config: TokenizerConfigJson,
+  text: string | undefined,
 ): Promise<Template | null> {
-  const text = chatTemplate ?? template ?? defaultTemplate(config["chat_template"]);
   if (text === undefined) return null;
   const names = ["bos_token", "eos_token", "pad_token", "unk_token"];
   const special = names.flatMap((name) => {
