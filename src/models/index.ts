@@ -21,7 +21,7 @@ export { KeyValueCache } from "./text/key-value-cache.ts";
 export type { LlamaConfig, LlamaModelType, LlamaOptions } from "./text/llama-config.ts";
 export { Llama } from "./text/llama.ts";
 export type { ConfigJson } from "./text/config-fields.ts";
-export type { LayerType } from "./text/decoder-config.ts";
+export type { DecoderConfig, LayerType } from "./text/decoder-config.ts";
 export type { LoadCausalLmOptions } from "./text/load-causal-lm.ts";
 export { loadCausalLm } from "./text/load-causal-lm.ts";
 export type { RopeParameters, RopeType } from "./text/rope-parameters.ts";

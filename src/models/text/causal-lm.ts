@@ -1,5 +1,6 @@
 import { ShapeError } from "../../base/errors.ts";
 import type { Embedding } from "../../nn/embedding.ts";
+import type { Layer } from "../../nn/module.ts";
 import { Module } from "../../nn/module.ts";
 import type { Parameter } from "../../nn/parameter.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -39,7 +40,10 @@ export interface TokenBatch {
 }
 
 /** The layer that turns hidden states into logits: its weight is [V, C]. */
-export type LanguageModelHead = Module & { weight: Parameter };
+export type LanguageModelHead = Layer & {
+  /** [V, C]. */
+  weight: Parameter;
+};
 
 /**
  * A decoder-only language model: tokens in, logits of the tokens that follow out.

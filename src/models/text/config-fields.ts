@@ -134,7 +134,7 @@ export class ConfigFields {
 }
 
 /** `rope_theta` as `ropeTheta`. */
-export function camelCase(name: string): string {
+function camelCase(name: string): string {
   return name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
 }
 

@@ -140,7 +140,7 @@ class GemmaModel extends DecoderModule {
 export class Gemma extends CausalLM {
   readonly config: GemmaConfig;
   readonly model: GemmaModel;
-  lmHead: LanguageModelHead & { forward(x: Tensor): Tensor };
+  lmHead: LanguageModelHead;
 
   /** @throws {ConfigError} if the sizes do not go together. */
   constructor({ dtype, device, ...options }: GemmaOptions & ModuleOptions) {

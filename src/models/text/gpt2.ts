@@ -236,7 +236,7 @@ class Transformer extends Gpt2Module {
 export class GPT2 extends CausalLM {
   readonly config: GPT2Config;
   readonly transformer: Transformer;
-  lmHead: LanguageModelHead & { forward(x: Tensor): Tensor };
+  lmHead: LanguageModelHead;
 
   /** @throws {ConfigError} if the sizes do not go together. */
   constructor({ dtype, device, ...options }: GPT2Options = {}) {

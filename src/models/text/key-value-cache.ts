@@ -72,6 +72,7 @@ export class KeyValueCache implements Disposable {
     }
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -92,7 +92,7 @@ class LlamaModel extends DecoderModule {
 export class Llama extends CausalLM {
   readonly config: LlamaConfig;
   readonly model: LlamaModel;
-  lmHead: LanguageModelHead & { forward(x: Tensor): Tensor };
+  lmHead: LanguageModelHead;
 
   /** @throws {ConfigError} if the sizes do not go together. */
   constructor({ dtype, device, ...options }: LlamaOptions & ModuleOptions) {
