@@ -80,7 +80,9 @@ export function llamaConfigFromJson(fields: ConfigFields, modelType: LlamaModelT
   const hiddenSize = fields.number("hidden_size");
   const isQwen = modelType === "qwen2" || modelType === "qwen3";
   const headDim = modelType === "qwen3" ? 128 : hiddenSize / numAttentionHeads;
-  const hasBias = modelType !== "mistral" && fields.flag("attention_bias", modelType === "qwen2");
+  // Of Qwen2 and Mistral transformers knows no such field.
+  const isFree = modelType === "llama" || modelType === "qwen3";
+  const hasBias = isFree ? fields.flag("attention_bias", false) : modelType === "qwen2";
   const heads = { mistral: 8, qwen2: 32, qwen3: 32, llama: numAttentionHeads }[modelType];
   return completeLlamaConfig({
     modelType,
