@@ -3,7 +3,7 @@ import { formatShape } from "../../../ir/shape.ts";
 import { crossEntropy } from "../../../nn/functional/loss.ts";
 import { linear } from "../../../nn/functional/linear.ts";
 import { checkpoint } from "../../../tensor/checkpoint.ts";
-import { cat } from "../../../tensor/functions.ts";
+import { scan } from "../../../tensor/loops.ts";
 import { Tensor } from "../../../tensor/tensor.ts";
 
 /**
@@ -19,8 +19,10 @@ export type LogitsHead =
 /** Options of {@link tokenLogProbs}. */
 export interface TokenLogProbsOptions {
   /**
-   * Tokens whose logits exist at a time: more are taken in turn, and computed again in the backward
-   * pass, so that memory does not grow with the batch. @defaultValue all at once
+   * Tokens whose logits exist at a time: more are taken in turn, in a loop, so that the memory of a
+   * pass without gradients (of a reference, of the policy that sampled) does not grow with the batch.
+   * With gradients, logits are computed again in the backward pass, and only their gradient exists as
+   * a whole. @defaultValue all at once
    */
   readonly chunkSize?: number | undefined;
   /** Divides the logits, as sampling at that temperature does. @defaultValue 1 */
@@ -43,8 +45,7 @@ export interface TokenStatistics {
 
 /**
  * Log-probabilities of the next tokens, f32 (f64 of f64): $\log p(\text{labels} | \text{hidden})$, 0 where the label
- * is −100. The logits of a token exist once: their gradient takes their place, and with `chunkSize`
- * only so many rows of them exist at a time.
+ * is −100. Logits take memory once: their gradient takes their place.
  *
  * Shapes: hidden [..., C], labels i32 [...] -> [...].
  *
@@ -122,14 +123,20 @@ function inChunks(
       `tokenLogProbs: chunkSize must be an integer of at least 1, got ${chunkSize}; write 1024`,
     );
   }
-  const count = Math.ceil(labels.numel / chunkSize);
-  const parts = Array.from({ length: count }, (_, i) => {
-    const start = i * chunkSize;
-    const length = Math.min(chunkSize, labels.numel - start);
-    // Recomputed in the backward pass, so that no chunk's logits wait for it.
-    return checkpoint(of)(rows.narrow(0, start, length), labels.narrow(0, start, length));
-  });
-  return mapStatistics((name) => cat(parts.map((part) => part[name])));
+  const [length, width] = rows.shape;
+  const count = Math.ceil(length / chunkSize);
+  const missing = count * chunkSize - length;
+  const xs = {
+    rows: rows.pad([0, 0, 0, missing]).reshape([count, chunkSize, width]),
+    labels: labels.pad([0, missing], { value: -100 }).reshape([count, chunkSize]),
+  };
+  // Recomputed in the backward pass, so that no chunk's logits wait for it.
+  const { ys } = scan(
+    (none: readonly Tensor[], x: typeof xs) => [none, checkpoint(of)(x.rows, x.labels)],
+    [],
+    xs,
+  );
+  return mapStatistics((name) => ys[name].flatten().narrow(0, 0, length));
 }
 
 function applyHead(head: LogitsHead, hidden: Tensor): Tensor {
