@@ -117,7 +117,7 @@ function mergesByScore(tokens: readonly string[], scores: readonly number[]): [s
     .map((token, id) => ({ token, id, score: scores[id] ?? -id }))
     .toSorted((a, b) => b.score - a.score || a.id - b.id);
   return order.flatMap(({ token }) => {
-    const characters = [...token];
+    const characters = Array.from(token);
     const halves: [number, number, string, string][] = [];
     for (let cut = 1; cut < characters.length; cut++) {
       const left = characters.slice(0, cut).join("");

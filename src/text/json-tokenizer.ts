@@ -32,7 +32,7 @@ export type StepsFactory = (json: object, config: object) => Steps;
 export async function loadStepsFactory(): Promise<StepsFactory> {
   try {
     const { Tokenizer } = await import("@huggingface/tokenizers");
-    return (json, config) => new Tokenizer(json, config) as unknown as Steps;
+    return (json, config) => new Tokenizer(json, config);
   } catch (cause) {
     throw new ConfigError(
       'loadTokenizer: the npm package "@huggingface/tokenizers" must be installed, got none; ' +

@@ -134,7 +134,7 @@ async function templateOf(
   text: string | undefined,
 ): Promise<Template | null> {
   if (text === undefined) return null;
-  const names = ["bos_token", "eos_token", "pad_token", "unk_token"];
+  const names = Object.keys(config).filter((name) => name.endsWith("_token"));
   const special = names.flatMap((name) => {
     const token = configToken(config, name);
     return token === null ? [] : [[name, token]];

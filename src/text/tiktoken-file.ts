@@ -69,7 +69,7 @@ function mergesOf(ranks: ReadonlyMap<string, number>): [string, string][] {
 
 const digits64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const valueOf64: ReadonlyMap<string, number> = new Map(
-  [...digits64].map((digit, value) => [digit, value]),
+  Array.from(digits64, (digit, value) => [digit, value]),
 );
 
 /** Not every host of this layer has `atob`. */

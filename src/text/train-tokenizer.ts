@@ -155,7 +155,7 @@ function requireOptions(
   }
   if (
     new Set(specialTokens).size !== specialTokens.length ||
-    specialTokens.some((t) => [...t].length < 2)
+    specialTokens.some((t) => Array.from(t).length < 2)
   ) {
     throw new ConfigError(
       "trainTokenizer: special tokens must differ and have two characters at least, got " +
