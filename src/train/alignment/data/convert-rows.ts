@@ -29,15 +29,16 @@ export function joinTurns(prompt: Turns, completion: Turns): Turns {
  * difference belongs to the answers, as tokenizers have it. Rows with a prompt stay as they are.
  */
 export function extractPrompt(row: PreferenceRow): PreferenceRow & { readonly prompt: Turns } {
-  if (row.prompt !== undefined) return { ...row, prompt: row.prompt };
-  const { chosen, rejected } = row;
+  const { prompt, ...answers } = row;
+  if (prompt !== undefined) return { ...row, prompt };
+  const { chosen, rejected } = answers;
   const least = Math.min(chosen.length, rejected.length);
   let length = 0;
   while (length < least && isSame(chosen[length], rejected[length])) length++;
   if (length < least && chosen[length - 1] === " ") length--;
   return {
-    ...row,
     prompt: chosen.slice(0, length),
+    ...answers,
     chosen: chosen.slice(length),
     rejected: rejected.slice(length),
   };
