@@ -1,7 +1,8 @@
 // What preference optimisation converges to, on a language so small that the answer can be computed:
 // DPO, its relatives, PPO, RLOO, GRPO and a reward model beside the exact optimum.
 //
-//   npm run example -- exact-alignment [folder]    under a minute; the picture of docs/alignment.md
+//   npm run example -- exact-alignment                 short trainings, in seconds
+//   npm run example -- exact-alignment full [folder]   the picture of docs/alignment.md, in a minute
 //
 // Strings of one to three letters a … f (258), a small random Llama as reference π_ref, a known reward
 // r* for each string. The best policy is π* = π_ref · exp(r*/β) / Z, by enumeration.
@@ -33,7 +34,10 @@ import {
 } from "athanor/train";
 import type { FitPreferencesOptions, LineChartOptions, RewardAlgorithm } from "athanor/train";
 
-const [folder = "runs/exact-alignment"] = process.argv.slice(2);
+const [size = "small", folder = "runs/exact-alignment"] = process.argv.slice(2);
+const isFull = size === "full";
+/** Steps of preference losses and of the reward model, rounds of the algorithms that say strings. */
+const [steps, judgeSteps, rounds] = isFull ? [400, 400, 400] : [80, 40, 30];
 const beta = 0.5;
 const [labelled, heldOutPairs, noise] = [40_000, 20_000, 0.2];
 type Curve = [number, number][];
@@ -83,7 +87,7 @@ async function prefer(
     referenceLogProbs: floats(referenceLogProbs),
     wins,
     loss: { beta, ...loss },
-    steps: 400,
+    steps,
     every: 10,
     onStep: async (step) => {
       curve.push([step, shareOf(await logProbsOf(model))]);
@@ -107,7 +111,7 @@ async function practise(
     beta,
     algorithm,
     epochs,
-    rounds: 400,
+    rounds,
     learningRate: 1e-3,
     onRound: async (round) => {
       curve.push([round * epochs, shareOf(await logProbsOf(model))]);
@@ -167,7 +171,12 @@ for (const [name, { policy }] of Object.entries(online)) {
   );
 }
 
-const judged = await fitRewardModel({ task, model: stringModel(), comparisons });
+const judged = await fitRewardModel({
+  task,
+  model: stringModel(),
+  comparisons,
+  steps: judgeSteps,
+});
 const [accuracy, bayes] = [accuracyOf(judged, heldOut), bayesAccuracy(labels, heldOut)];
 const calibration = rewardCalibration(judged, heldOut);
 console.log(

@@ -81,6 +81,19 @@ describe("lineChart", () => {
     expect(smooth([1, 2, 3], 0)).toEqual([1, 2, 3]);
   });
 
+  it("draws scattered points without a line, and no last value that would mean nothing", () => {
+    const points: [number, number][] = [
+      [2, 1],
+      [1, 3],
+      [3, 2],
+    ];
+    const series = [{ name: "found", points, dots: true, line: false }];
+    const { html } = lineChart({ title: "Rewards", series, xLabel: "true" });
+    expect(html.match(/<circle/g)).toHaveLength(3);
+    expect(html).not.toContain("<path");
+    expect(html).toContain(">found</text>");
+  });
+
   it("draws curves with gaps, a legend and labels", () => {
     const { html } = lineChart({
       title: "Loss <1>",
