@@ -21,6 +21,14 @@ export interface BlockwiseAttentionOptions {
   readonly dropoutP?: number | undefined;
   /** Random key (u32 [2]) of the dropout. */
   readonly dropoutKey?: Tensor | undefined;
+  /** Integers [..., L, 1] and [..., 1, S] that broadcast to the scores: what is unequal is hidden. */
+  readonly segments?: AttentionSegments | undefined;
+}
+
+/** Segments of the rows and of the columns of the scores. */
+export interface AttentionSegments {
+  readonly query: Tensor;
+  readonly key: Tensor;
 }
 
 /** Rows of the weights that are computed at once. */
@@ -60,6 +68,8 @@ interface Setting {
   /** Whether a mask comes with the operands, and whether every row has its own. */
   readonly mask: "none" | "shared" | "rows";
   readonly hasKeys: boolean;
+  /** Whether segments of rows and columns are the last operands. */
+  readonly hasSegments: boolean;
 }
 
 /** Operands of one block. */
@@ -69,16 +79,20 @@ interface Block {
   readonly rows: Tensor;
   readonly mask: Tensor | undefined;
   readonly dropoutKey: Tensor | undefined;
+  readonly segments: AttentionSegments | undefined;
 }
 
 /** Scores of a block in f32 (f64), masked ones −∞. */
-function scoresOf({ query, rows, mask }: Block, key: Tensor, setting: Setting): Tensor {
+function scoresOf({ query, rows, mask, segments }: Block, key: Tensor, setting: Setting): Tensor {
   const products = query.matmul(key.transpose(-2, -1));
   const exact = products.dtype === "f64" ? products : products.float();
   let scores = exact.mul(setting.scale);
   if (mask !== undefined) {
     scores =
       mask.dtype === "bool" ? scores.where(mask, -Infinity) : scores.add(mask.to(scores.dtype));
+  }
+  if (segments !== undefined) {
+    scores = scores.where(segments.query.eq(segments.key), -Infinity);
   }
   if (!setting.isCausal) return scores;
   const columns = arange(last(key, 2), { dtype: "f32", device: query.device });
@@ -131,16 +145,20 @@ function stepper(
   const rows = numbers.reshape([blocks, blockRows, 1]);
   const mask = setting.mask === "none" ? undefined : others.shift();
   const keys = setting.hasKeys ? others.shift() : undefined;
+  const [ownSegments, columns] = setting.hasSegments ? others : [];
+  const hasOwnMask = setting.mask === "rows" && mask !== undefined;
   const inputs = [toBlocks(query), rows];
-  if (setting.mask === "rows" && mask !== undefined) inputs.push(toMaskBlocks(mask));
+  if (hasOwnMask) inputs.push(toMaskBlocks(mask));
   if (keys !== undefined) inputs.push(keys);
+  if (setting.hasSegments) inputs.push(toBlocks(ownSegments));
   return {
     inputs,
     blockOf: ([queries, places, ...rest]) => ({
       query: queries,
       rows: places,
-      mask: setting.mask === "rows" ? rest[0] : mask,
-      dropoutKey: keys === undefined ? undefined : rest[rest.length - 1],
+      mask: hasOwnMask ? rest.shift() : mask,
+      dropoutKey: keys === undefined ? undefined : rest.shift(),
+      segments: setting.hasSegments ? { query: rest[0], key: columns } : undefined,
     }),
   };
 }
@@ -264,6 +282,7 @@ export function blockwiseAttention(
   options: BlockwiseAttentionOptions = {},
 ): Tensor {
   const { attnMask, isCausal = false, enableGqa = false, dropoutP = 0, dropoutKey } = options;
+  const { segments: ids } = options;
   if (isCausal && attnMask != null) {
     throw new ConfigError("scaledDotProductAttention: takes attnMask or isCausal, got both");
   }
@@ -280,8 +299,11 @@ export function blockwiseAttention(
     const operands = [q.narrow(-2, start, rows), k.narrow(-2, 0, seen), v.narrow(-2, 0, seen)];
     if (attnMask != null) operands.push(attnMask);
     if (keys !== undefined) operands.push(keys.narrow(0, first, count));
-    const hasKeys = keys !== undefined;
-    return attentionOf({ scale, isCausal, firstRow: start, dropoutP, mask, hasKeys })(...operands);
+    if (ids !== undefined) {
+      operands.push(ids.query.narrow(-2, start, rows), ids.key.narrow(-1, 0, seen));
+    }
+    const given = { hasKeys: keys !== undefined, hasSegments: ids !== undefined };
+    return attentionOf({ scale, isCausal, firstRow: start, dropoutP, mask, ...given })(...operands);
   };
   return cat(segments(blocks, last(k, 2), isCausal).map(part), { dim: -2 });
 }

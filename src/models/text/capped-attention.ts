@@ -1,3 +1,4 @@
+import { segmentMask } from "../../nn/functional/attention.ts";
 import { dropout } from "../../nn/functional/dropout.ts";
 import { arange } from "../../tensor/factories.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -29,19 +30,25 @@ export function cappedAttention(
   { scale, cap, dropoutP = 0 }: CappedAttentionOptions,
 ): Tensor {
   const [B, H, T, D] = query.shape;
-  const [, groups, S] = key.shape;
+  const [, groups] = key.shape;
   // Heads that share keys stand beside each other: [B, Hkv, H / Hkv, T, D].
   const grouped = query.reshape([B, groups, H / groups, T, D]);
   const products = grouped.matmul(key.unsqueeze(2).transpose(-1, -2));
   const exact = products.dtype === "f64" ? products : products.float();
   const scores = softCap(exact.mul(scale), cap);
-  const mask = (
-    "attnMask" in visible ? visible.attnMask : causalMask(T, S, query.device)
-  ).unsqueeze(1);
+  const mask = maskOf(visible, query, key).unsqueeze(1);
   // A finite score, because rows without any token would be NaN.
   const weights = scores.where(mask, -1e30).softmax(-1).where(mask, 0).to(query.dtype);
   const kept = dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights;
   return kept.matmul(value.unsqueeze(2)).reshape([B, H, T, D]);
+}
+
+function maskOf(visible: Visibility, query: Tensor, key: Tensor): Tensor {
+  if ("attnMask" in visible) return visible.attnMask;
+  const { segmentIds } = visible;
+  return segmentIds === undefined
+    ? causalMask(query.shape[2], key.shape[2], query.device)
+    : segmentMask(query, key, segmentIds, true);
 }
 
 function causalMask(rows: number, columns: number, device: string): Tensor {

@@ -1,11 +1,20 @@
-import { arange } from "../../tensor/factories.ts";
+import type { SegmentIds } from "../../nn/functional/attention.ts";
+import { arange, zerosLike } from "../../tensor/factories.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { TokenBatch } from "./causal-lm.ts";
 import { checkTokenBatch } from "./causal-lm.ts";
 import type { DecodeStep, KeyValueCache, LayerKeyValues } from "./key-value-cache.ts";
 
-/** What attention may look at: everything before, or what a mask [B, 1, T, S] says. */
-export type Visibility = { readonly isCausal: true } | { readonly attnMask: Tensor };
+/**
+ * What attention may look at: everything before, all of it or of the same segment, or what a mask
+ * [B, 1, T, S] says.
+ */
+export type Visibility =
+  | { readonly isCausal: true; readonly segmentIds?: SegmentIds }
+  | { readonly attnMask: Tensor };
+
+/** From this length on masks [T, T] are not stored. */
+const longest = 1024;
 
 /**
  * Where the tokens of a call stand and which others they see: what the layers of a decoder have in common.
@@ -36,6 +45,10 @@ export function viewBatch(owner: string, batch: TokenBatch): TokenView {
     visible: remembered((window) => {
       const isNarrow = window !== null && window < length;
       if (seen === undefined && !isNarrow) return { isCausal: true };
+      // A mask is made once for all layers; segments spare its T × T.
+      if (!isNarrow && length >= longest) {
+        return { isCausal: true, segmentIds: segmentsOf(batch) };
+      }
       const places = arange(length, { device });
       const rows = places.unsqueeze(1);
       let mask = seen ?? places.le(rows).unsqueeze(0);
@@ -70,6 +83,15 @@ function remembered(make: (window: number | null) => Visibility): TokenView["vis
     known.set(window, found);
     return found;
   };
+}
+
+/** Segments of queries and keys: keys that are padding are in one of their own. */
+function segmentsOf({ inputIds, attentionMask, segmentIds }: TokenBatch): SegmentIds {
+  const query = segmentIds?.to("i32") ?? zerosLike(inputIds, { dtype: "i32" });
+  if (attentionMask === undefined) return { query, key: query };
+  // An id that no segment has, however they are numbered.
+  const none = query.amin().sub(1);
+  return { query, key: query.where(attentionMask.to("bool"), none) };
 }
 
 /** Real tokens of the same segment up to each token, bool [B, T, T]. */
