@@ -69,14 +69,17 @@ export abstract class GuardedTokenizer implements TextTokenizer {
     return this.decodeAll(skip ? list.filter((token) => !this.#skipped.has(token)) : list);
   }
 
+  /** Decodes tokens that arrive one by one. */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
     return windowedStream((tokens) => this.decode(tokens, options));
   }
 
+  /** A conversation as the model was trained to read it; its texts stay text. */
   applyChatTemplate(
     messages: readonly Message[],
     options: ChatOptions & { tokenize: false },
   ): string;
+  /** The same as tokens, by default. */
   applyChatTemplate(messages: readonly Message[], options?: ChatOptions): ChatTokens;
   applyChatTemplate(messages: readonly Message[], options: ChatOptions = {}): string | ChatTokens {
     const template = this.#requireTemplate();

@@ -6,6 +6,15 @@
 export { ByteTokenizer } from "./byte-tokenizer.ts";
 export type { ChatOptions, ChatTokens, JsonValue, Message } from "./chat-message.ts";
 export { loadGpt2Tokenizer } from "./gpt2-tokenizer.ts";
+export type { JsonTokenizer, TokenizerFiles } from "./json-tokenizer.ts";
+export type { GuardedTokenizer } from "./guarded-tokenizer.ts";
+export type { SpecialTokenRoles } from "./special-token-roles.ts";
+export type {
+  AddedTokenJson,
+  TokenizerConfigJson,
+  TokenizerJson,
+  TokenizerModelJson,
+} from "./tokenizer-json.ts";
 export type { LoadTokenizerOptions } from "./load-tokenizer.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { saveTokenizer } from "./save-tokenizer.ts";

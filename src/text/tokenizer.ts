@@ -60,6 +60,7 @@ export interface TextTokenizer extends Tokenizer {
   encode(text: string, options?: EncodeOptions): Int32Array;
   /** @throws {ConfigError} for a number that is no token. */
   decode(tokens: ArrayLike<number>, options?: DecodeOptions): string;
+  /** Decodes tokens that arrive one by one. */
   decodeStream(options?: DecodeOptions): DecodeStream;
   /**
    * A conversation as the model was trained to read it. Texts of messages and tools stay text,
@@ -70,5 +71,6 @@ export interface TextTokenizer extends Tokenizer {
     messages: readonly Message[],
     options: ChatOptions & { tokenize: false },
   ): string;
+  /** The same as tokens, by default. */
   applyChatTemplate(messages: readonly Message[], options?: ChatOptions): ChatTokens;
 }

@@ -32,6 +32,7 @@ export interface TrainTokenizerOptions {
   readonly chatTemplate?: string;
   /** @defaultValue "trained" */
   readonly name?: string;
+  /** Called after each text, and about a hundred times while merging. */
   readonly onProgress?: (progress: TokenizerProgress) => void;
 }
 
