@@ -118,7 +118,7 @@ describe("athanor", () => {
   it.each<[string, string]>([
     [
       "train digit",
-      'one of info, train digits, train gpt, train ddpg, train td3, train sac, train dqn, play, envs, run, bench, got "train digit"; did you mean train digits?',
+      'one of info, train digits, train gpt, train ddpg, train td3, train sac, train dqn, play, envs, data check, run, bench, got "train digit"; did you mean train digits?',
     ],
     ["train", 'got "train"; say which: train digits, train gpt'],
     ["inof", 'got "inof"; did you mean info?'],
