@@ -110,9 +110,9 @@ describe.each(kinds)("attention within segments, $name", ({ lengths, heads }) =>
 });
 
 describe("attention within segments of long sequences", () => {
-  it("never holds the weights, nor the mask, of all pairs", async () => {
-    const [length, heads] = [2048, 4];
-    const x = random.normal([1, heads, length, 8]);
+  it("holds neither weights nor a mask of all pairs", async () => {
+    const length = 8192;
+    const x = random.normal([1, 1, length, 4]);
     const segmentIds = tensor([Array.from({ length }, (_, i) => Math.floor(i / 700))], {
       dtype: "i32",
     });
@@ -123,8 +123,8 @@ describe("attention within segments of long sequences", () => {
       return grad(attended.square().sum(), [y])[0];
     });
     await step(x).data();
-    const weights = 4 * heads * length * length;
-    expect(memoryStats().peakBytes - before.liveBytes).toBeLessThan(weights / 2);
+    // A mask has a byte for each pair.
+    expect(memoryStats().reservedBytes - before.reservedBytes).toBeLessThan(length * length);
   });
 });
 
