@@ -4,6 +4,7 @@ import type { CloseOptions, Comparable } from "../../../testing/close.ts";
 import { allClose } from "../../../testing/close.ts";
 import { tensor, zeros } from "../../../tensor/factories.ts";
 import { grad } from "../../../tensor/grad.ts";
+import { jit } from "../../../tensor/jit.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { generalizedAdvantages, groupAdvantages, leaveOneOutAdvantages } from "./advantages.ts";
 import { groupPolicyLoss } from "./group-policy-loss.ts";
@@ -357,6 +358,22 @@ describe("tokenLogProbs", () => {
     expect(await mismatch(parts, whole, { atol: 1e-6 })).toBeUndefined();
     expect(await mismatch(two[0], one[0], { atol: 1e-6 })).toBeUndefined();
     expect(await mismatch(two[1], one[1], { atol: 1e-6 })).toBeUndefined();
+  });
+
+  it("gives a layer's gradients in chunks inside jit", async () => {
+    const [x, w] = [hidden(), weight()];
+    const bias = tensor([0.1, -0.2, 0.3, 0.4]);
+    const weights = tensor([[1, 2, 3]]);
+    const step = (chunkSize?: number) =>
+      jit((...inputs: Tensor[]) => {
+        const [h, rows, shift] = inputs;
+        const logProbs = tokenLogProbs(h, { weight: rows, bias: shift }, labels, { chunkSize });
+        return grad(logProbs.mul(weights).sum(), inputs);
+      })(x, w, bias);
+    const [whole, parts] = [step(), step(2)];
+    for (const [i, part] of parts.entries()) {
+      expect(await mismatch(part, whole[i], { atol: 1e-6 })).toBeUndefined();
+    }
   });
 
   it("refuses labels of other positions", () => {

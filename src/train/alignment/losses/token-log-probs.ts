@@ -5,6 +5,8 @@ import { linear } from "../../../nn/functional/linear.ts";
 import { checkpoint } from "../../../tensor/checkpoint.ts";
 import { scan } from "../../../tensor/loops.ts";
 import { Tensor } from "../../../tensor/tensor.ts";
+import type { TokenChunks } from "./chunked-gradient.ts";
+import { withChunkedGradient } from "./chunked-gradient.ts";
 
 /**
  * What turns hidden states [N, C] into logits [N, V]: a classifier's weight [V, C], a layer with such
@@ -21,8 +23,8 @@ export interface TokenLogProbsOptions {
   /**
    * Tokens whose logits exist at a time: more are taken in turn, in a loop, so that the memory of a
    * pass without gradients (of a reference, of the policy that sampled) does not grow with the batch.
-   * With gradients, logits are computed again in the backward pass, and only their gradient exists as
-   * a whole. @defaultValue all at once
+   * The backward pass computes logits again: chunk by chunk for a weight or a layer; for a function as
+   * head, the gradient of all logits exists at a time. @defaultValue all at once
    */
   readonly chunkSize?: number | undefined;
   /** Divides the logits, as sampling at that temperature does. @defaultValue 1 */
@@ -88,7 +90,13 @@ export function tokenStatistics(
     return logitsStatistics(temperature === 1 ? logits : logits.div(temperature), t);
   };
   const found =
-    chunkSize === undefined ? of(rows, targets) : inChunks(rows, targets, chunkSize, of);
+    chunkSize === undefined
+      ? of(rows, targets)
+      : inChunks(rows, targets, chunkSize, of, (logProbs, chunks) => {
+          const weights = weightsOf(head);
+          if (weights === undefined) return logProbs;
+          return withChunkedGradient(logProbs, chunks, weights, temperature);
+        });
   return mapStatistics((name) => found[name].reshape(labels.shape));
 }
 
@@ -117,6 +125,7 @@ function inChunks(
   labels: Tensor,
   chunkSize: number,
   of: (rows: Tensor, labels: Tensor) => TokenStatistics,
+  finish: (logProbs: Tensor, chunks: TokenChunks) => Tensor,
 ): TokenStatistics {
   if (!Number.isSafeInteger(chunkSize) || chunkSize < 1) {
     throw new ConfigError(
@@ -136,7 +145,15 @@ function inChunks(
     [],
     xs,
   );
-  return mapStatistics((name) => ys[name].flatten().narrow(0, 0, length));
+  const found = { ...ys, logProbs: finish(ys.logProbs, xs) };
+  return mapStatistics((name) => found[name].flatten().narrow(0, 0, length));
+}
+
+/** The parameters of a head that is a plain product, without autocast's rounding of them. */
+function weightsOf(head: LogitsHead): readonly Tensor[] | undefined {
+  if (typeof head === "function") return undefined;
+  if (head instanceof Tensor) return [head];
+  return head.bias == null ? [head.weight] : [head.weight, head.bias];
 }
 
 function applyHead(head: LogitsHead, hidden: Tensor): Tensor {
