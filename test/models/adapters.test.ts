@@ -306,6 +306,9 @@ describe("what is refused", () => {
     const keys = Object.keys(model.stateDict());
     await expect(loadPeftModel(model, folderOf("gpt2"))).rejects.toThrow("targetModules");
     await expect(loadPeftModel(model, fixtures)).rejects.toThrow("adapter_config");
+    const twice = { useDora: true, targetModules: ["q_proj", "embed_tokens"] };
+    expect(() => getPeftModel(model, twice)).toThrow("useDora");
     expect(Object.keys(model.stateDict())).toEqual(keys);
+    expect(model.parameters().every(({ requiresGrad }) => requiresGrad)).toBe(true);
   });
 });

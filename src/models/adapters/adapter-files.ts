@@ -57,7 +57,12 @@ export async function loadPeftModel<M extends Module = CausalLM>(
   options: LoadAdapterOptions = {},
 ): Promise<PeftModel<M>> {
   const peft = new PeftModel(model, options);
-  await loadAdapter(peft, folder, options);
+  try {
+    await loadAdapter(peft, folder, options);
+  } catch (error) {
+    await peft.unload();
+    throw error;
+  }
   return peft;
 }
 

@@ -1,4 +1,3 @@
-import { ConfigError } from "../../base/errors.ts";
 import { ModuleDict } from "../../nn/container.ts";
 import { Dropout } from "../../nn/dropout.ts";
 import { Embedding } from "../../nn/embedding.ts";
@@ -83,13 +82,11 @@ export class LoraLayer {
     return this.#original !== null;
   }
 
-  /** Adds an adapter. @throws {ConfigError} for DoRA on a table. */
+  /** Adds an adapter. */
   add(name: string, config: LoraConfig, dtype: Parameter["dtype"]): void {
     const { r, scaling } = rankOf(config, this.path);
     const { weight } = this.target;
     if (this.target instanceof Embedding) {
-      if (config.useDora)
-        throw new ConfigError(`LoRA: useDora is for linear layers, got ${this.path}`);
       this.#addTable(name, r, dtype, config.initLoraWeights);
     } else {
       const [outputs, inputs] = this.#isTransposed ? weight.shape.toReversed() : weight.shape;

@@ -53,13 +53,12 @@ export class PeftModel<M extends Module = CausalLM> extends Module {
   /** What was trainable before. */
   readonly #trainable: readonly Parameter[];
 
-  /** A model whose parameters are frozen, without any adapter yet. */
+  /** A model without any adapter yet; the first one freezes its parameters. */
   constructor(model: M, { autocastAdapterDtype = true }: PeftModelOptions = {}) {
     super();
     this.model = model;
     this.#isExact = autocastAdapterDtype;
     this.#trainable = model.parameters().filter(({ requiresGrad }) => requiresGrad);
-    model.requiresGrad_(false);
   }
 
   /** Configurations by adapter. */
@@ -89,6 +88,8 @@ export class PeftModel<M extends Module = CausalLM> extends Module {
     this.#checkBias(config);
     const targets = findTargets(this.model, config);
     const whole = findSavedModules(this.model, config);
+    // Nothing has changed until here, so that errors leave the model as it was.
+    if (this.#configs.size === 0) this.model.requiresGrad_(false);
     for (const [path, target] of targets) {
       const layer = this.#layers.get(path) ?? new LoraLayer(path, target, this.#switch);
       this.#layers.set(path, layer);

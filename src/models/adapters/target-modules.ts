@@ -74,6 +74,9 @@ export function findTargets(model: Module, config: LoraConfig): [string, Adaptab
   );
   if (found.length === 0) throw nothingFound(all, targetModules);
   return found.map(([path, module]) => {
+    if (config.useDora && module instanceof Embedding) {
+      throw new ConfigError(`LoRA: useDora is for linear layers, got the Embedding ${path}`);
+    }
     if (isAdaptable(module)) return [path, module];
     throw new ConfigError(
       `LoRA: targets must be Linear, Conv1D or Embedding, got ${module.constructor.name} at ` +
