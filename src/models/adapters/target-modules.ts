@@ -12,7 +12,7 @@ import { wholePattern } from "./lora-config.ts";
 export type AdaptableModule = Linear | TiedHead | Conv1D | Embedding;
 
 /** Whether a LoRA can be put on a module. */
-export function isAdaptable(module: Module): module is AdaptableModule {
+function isAdaptable(module: Module): module is AdaptableModule {
   return [Linear, TiedHead, Conv1D, Embedding].some((kind) => module instanceof kind);
 }
 

@@ -102,7 +102,7 @@ export function preferenceLoss(
 }
 
 /** @internal The options with their defaults, checked: trainers call it before they load anything. */
-export function preferenceSettings(options: PreferenceLossOptions): PreferenceSettings {
+function preferenceSettings(options: PreferenceLossOptions): PreferenceSettings {
   const {
     beta = 0.1,
     lossType = "sigmoid",
