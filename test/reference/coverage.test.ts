@@ -16,6 +16,13 @@ const otherAreas: Readonly<Record<string, string>> = {
   transforms: "images by torchvision",
   mixed: "mixed precision, operation by operation",
   architecture: "published architectures with random weights",
+  alignment: "losses of alignment by TRL",
+  rl: "updates of reinforcement learning",
+  "rl-episodes": "episodes of Gymnasium's classic tasks",
+  "rl-random": "NumPy's random streams",
+  "rl-spaces": "samples of Gymnasium's spaces",
+  "rl-vector": "vectors of Gymnasium's environments",
+  mujoco: "episodes of Gymnasium's MuJoCo tasks",
 };
 
 describe("fixture coverage", () => {

@@ -21,11 +21,11 @@ const forbidden = -1e9;
 
 /** Log-probabilities of a policy over all strings of a {@link StringTask}. */
 export interface StringPolicy {
-  /** [258, 3]: of each token a string took, 0 behind its end. */
+  /** Of each token a string took, 0 behind its end: [258, 3]. */
   readonly tokens: Tensor;
-  /** [258]: of each string. */
+  /** Of each string: [258]. */
   readonly strings: Tensor;
-  /** [43, C]: hidden states of the contexts in which tokens are chosen. */
+  /** Hidden states of the contexts in which tokens are chosen: [43, C]. */
   readonly hidden: Tensor;
 }
 

@@ -40,7 +40,7 @@ export interface GroupPolicyInputs {
   readonly advantages: Tensor;
   /** bool [B, T]: tokens of the completion that the policy wrote. */
   readonly mask: Tensor;
-  /** [B, T]: entropies, by which `topEntropyQuantile` chooses tokens. */
+  /** Entropies by which `topEntropyQuantile` chooses tokens: [B, T]. */
   readonly entropies?: Tensor | undefined;
   /**
    * Tokens in all batches of the optimizer step, []: what `dapo`, `cispo` and `vespo` divide by.
