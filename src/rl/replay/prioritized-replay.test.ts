@@ -9,6 +9,7 @@ import {
   scope,
   tensor,
 } from "athanor";
+import { guard } from "../../tensor/jit.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Transitions } from "../transitions.ts";
 import { PrioritizedReplay } from "./prioritized-replay.ts";
@@ -189,6 +190,54 @@ describe("PrioritizedReplay", () => {
       }
       expect(chances(inside)).toEqual(chances(outside));
       expect(() => update(true)).toThrow(/needs prepare\(8\) before each draw, got none/);
+      update.dispose();
+    });
+  });
+
+  it("refuses to repeat a draw whose errors were given", () => {
+    scope(() => {
+      const replay = make();
+      replay.add(numbered(0, 50));
+      const body = (_how: number): Tensor => {
+        const { indices, rewards } = replay.sample(8);
+        replay.updatePriorities(rewards);
+        return indices;
+      };
+      const update = jit(body);
+      // One that is known, one that is not traced yet, and one that is not traced at all.
+      for (const second of [() => update(0), () => update(1), () => body(2)]) {
+        replay.prepare(8);
+        update(0);
+        expect(second).toThrow(/sample: needs prepare\(8\) before each draw, got none/);
+      }
+      update.dispose();
+    });
+  });
+
+  it("takes no errors of an update that failed", () => {
+    scope(() => {
+      const replay = make({ alpha: 1 });
+      replay.add(numbered(0, 50));
+      let mode = 0;
+      const update = jit(() => {
+        const { rewards } = replay.sample(8);
+        replay.updatePriorities(rewards.mul(0).add(5));
+        if (guard(() => mode) === 1) throw new Error("failed");
+        return rewards;
+      });
+      const chances = (): number[] => Array.from({ length: 50 }, (_, i) => replay.probability(i));
+      replay.prepare(8);
+      update();
+      const before = chances();
+      expect(new Set(before).size).toBe(2);
+      replay.prepare(8);
+      mode = 1;
+      expect(() => update()).toThrow("failed");
+      expect(chances()).toEqual(before);
+      // The draw was not used: it is there for another try, which a program that fits only takes.
+      mode = 2;
+      update();
+      expect(chances()).not.toEqual(before);
       update.dispose();
     });
   });

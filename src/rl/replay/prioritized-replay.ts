@@ -37,9 +37,16 @@ interface Drawn {
   readonly weights: Float32Array;
   readonly indices: Tensor;
   readonly importance: Tensor;
+  /** [1] The number of the draw. */
+  readonly ticket: Tensor;
   /** What the update's program leaves for the host to read. */
   readonly errors: Tensor;
+  /** [1] The draw they are of. Without it an update that failed would look like one that ran. */
+  readonly stamp: Tensor;
 }
+
+/** Numbers of draws begin anew where f32 would no longer tell them apart. */
+const mostTickets = 2 ** 24;
 
 /**
  * Draws transitions in proportion to (|error| + ε)^α, one from each of `batchSize` equal shares of
@@ -61,8 +68,10 @@ export class PrioritizedReplay extends ReplayBuffer {
   #random: Pcg64;
   /** What was drawn last and not yet given new priorities. */
   #latest: Drawn | undefined;
-  /** What has errors on the device that were not read yet. */
+  /** What may have errors on the device that were not read yet. */
   #unread: Drawn | undefined;
+  /** Number of the last draw; unlike `#draws` no part of the state, so that it never comes back. */
+  #ticket = 0;
   #largest = 1;
   #draws = 0;
 
@@ -101,6 +110,8 @@ export class PrioritizedReplay extends ReplayBuffer {
     this.#drawPlaces(drawn);
     writeRows(drawn.indices, 0, drawn.places);
     writeRows(drawn.importance, 0, drawn.weights);
+    this.#ticket = (this.#ticket % mostTickets) + 1;
+    writeRows(drawn.ticket, 0, Float32Array.of(this.#ticket));
     this.#latest = drawn;
   }
 
@@ -109,7 +120,7 @@ export class PrioritizedReplay extends ReplayBuffer {
    * @throws {UsageError} if none of this size was prepared since priorities were updated.
    */
   override sample(batchSize: number): ReplayBatch {
-    this.#requirePrepared("sample", batchSize);
+    this.#requireUnused("sample", batchSize);
     return super.sample(batchSize);
   }
 
@@ -122,8 +133,7 @@ export class PrioritizedReplay extends ReplayBuffer {
    */
   override updatePriorities(errors: Tensor | ArrayLike<number>): void {
     if (!(errors instanceof Tensor)) {
-      this.#readErrors();
-      this.#requirePrepared("updatePriorities", errors.length);
+      this.#requireUnused("updatePriorities", errors.length);
       this.#setPriorities(this.#drawnFor(errors.length), errors);
       return;
     }
@@ -141,6 +151,8 @@ export class PrioritizedReplay extends ReplayBuffer {
       return true;
     });
     drawn.errors.assign(errors.to("f32"));
+    using ticket = drawn.ticket.add(0);
+    drawn.stamp.assign(ticket);
   }
 
   /** The chance of a place in each draw, and 0 where nothing is stored. */
@@ -189,15 +201,15 @@ export class PrioritizedReplay extends ReplayBuffer {
   /** Frees the rows and the priorities. */
   override dispose(): void {
     super.dispose();
-    for (const { indices, importance, errors } of this.#drawn.values()) {
-      for (const tensor of [indices, importance, errors]) tensor.dispose();
+    for (const { indices, importance, ticket, errors, stamp } of this.#drawn.values()) {
+      for (const tensor of [indices, importance, ticket, errors, stamp]) tensor.dispose();
     }
     this.#drawn.clear();
   }
 
   protected override draw(batchSize: number): ReplayBatch {
     guard(() => {
-      this.#requirePrepared("sample", batchSize);
+      this.#requireUnused("sample", batchSize);
       return true;
     });
     const { indices, importance } = this.#drawnFor(batchSize);
@@ -209,6 +221,12 @@ export class PrioritizedReplay extends ReplayBuffer {
     this.#readErrors();
     this.#tree.set(this.ring.nextPlace, this.#largest);
     super.store(passage);
+  }
+
+  /** After errors were given, a draw is over: another update has to prepare another. */
+  #requireUnused(method: string, batchSize: number): void {
+    this.#readErrors();
+    this.#requirePrepared(method, batchSize);
   }
 
   #requirePrepared(method: string, batchSize: number): void {
@@ -223,7 +241,10 @@ export class PrioritizedReplay extends ReplayBuffer {
     const drawn = this.#unread;
     if (drawn === undefined) return;
     this.#unread = undefined;
-    this.#setPriorities(drawn, drawn.errors.dataSync());
+    // Programs ask for it while they are traced, too: it is a matter of the host.
+    const [errors, stamp] = persistent(() => [drawn.errors.dataSync(), drawn.stamp.dataSync()]);
+    // Guards are asked before the program runs: it may have failed, or another one took its place.
+    if (stamp[0] === this.#ticket) this.#setPriorities(drawn, errors);
   }
 
   #setPriorities({ places }: Drawn, errors: ArrayLike<number>): void {
@@ -244,7 +265,9 @@ export class PrioritizedReplay extends ReplayBuffer {
         weights,
         indices: Tensor.from(places, [batchSize], { device }),
         importance: Tensor.from(weights, [batchSize], { device }),
+        ticket: Tensor.from(Float32Array.of(0), [1], { device }),
         errors: Tensor.from(weights, [batchSize], { device }),
+        stamp: Tensor.from(Float32Array.of(0), [1], { device }),
       }));
       this.#drawn.set(batchSize, drawn);
     }
